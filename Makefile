@@ -1,0 +1,96 @@
+# approvals: `make` builds, `make demo` shows it working, `make check` tests it. CONTRIBUTING.md says more.
+
+BUILD	?= build
+PREFIX	?= /usr/local
+SYSCONFDIR ?= /etc
+VERSION	:= 0.1.0
+PYTHON	:= /usr/bin/python3
+
+# What each program links, so that neither loads what it does not use.
+PKG_MAIN   := libetpan libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd
+PKG_READER := gmime-3.0 gumbo libseccomp libpcre2-8 yaml-0.1 gnutls
+LIB_MAIN   := -lunbound	# its .pc file asks for a libevent that it does not need
+PKG_ALL    := $(sort $(PKG_MAIN) $(PKG_READER))
+
+CFLAGS	?= -O2 -g
+# Hidden, or libunbound, which has an event_add() of its own, would call ours.
+OUR_CFLAGS := -std=c11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fvisibility=hidden -Wall -Wextra -Wpedantic -Wshadow \
+	-Wmissing-prototypes -Wstrict-prototypes -I. -I$(BUILD) -DAPPROVALS_VERSION='"$(VERSION)"' \
+	-DAPPROVALS_PREFIX='"$(PREFIX)"' -DAPPROVALS_SYSCONFDIR='"$(SYSCONFDIR)"'
+LDFLAGS	?=
+OUR_LDFLAGS := -pie -Wl,-z,relro,-z,now -Wl,--as-needed
+ifdef CI
+OUR_CFLAGS += -Werror
+endif
+ifdef SANITIZE			# make SANITIZE=1 BUILD=build/sanitize
+OUR_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(OUR_CFLAGS)) -fsanitize=address,undefined -fno-sanitize-recover=all \
+	-fno-omit-frame-pointer
+OUR_LDFLAGS += -fsanitize=address,undefined
+endif
+PKG_CFLAGS := $(shell pkg-config --cflags $(PKG_ALL) 2>/dev/null)
+
+ROOMS	:= base rules store read ingest notify
+SRC	:= $(filter-out read/main.c,$(foreach room,$(ROOMS),$(wildcard $(room)/*.c)))
+CMD	:= $(wildcard cmd/*.c)
+UNIT	:= $(wildcard tests/unit/test_*.c)
+OBJ	:= $(SRC:%.c=$(BUILD)/%.o)
+TESTS	:= $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
+PROGRAMS := $(BUILD)/approvals $(BUILD)/approvals-reader
+
+all: $(PROGRAMS)
+
+$(BUILD)/approvals: $(CMD:%.c=$(BUILD)/%.o) $(BUILD)/libapprovals.a
+	$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_MAIN)) $(LIB_MAIN)
+$(BUILD)/approvals-reader: $(BUILD)/read/main.o $(BUILD)/libapprovals.a
+	$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_READER))
+$(BUILD)/libapprovals.a: $(OBJ)
+	$(AR) rcsD $@.new $^ && mv $@.new $@
+$(BUILD)/%.o: %.c Makefile
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+$(BUILD)/store/sql.o: $(BUILD)/schema.inc
+$(BUILD)/schema.inc: schema.sql	# as bytes: C11 promises string literals of 4095 only
+	@mkdir -p $(@D)
+	od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+$(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libapprovals.a
+	@mkdir -p $(@D)
+	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $< \
+		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL) cmocka) $(LIB_MAIN)
+unit: $(PROGRAMS) $(TESTS)
+	@set -e; for t in $(TESTS); do $$t; done
+
+# ---- what people and CI call; each installs what it lacks (tests/needs.sh)
+
+check:	# unit and system tests, in the plain build and under ASan and UBSan
+	tests/needs.sh test
+	$(MAKE) all unit
+	APPROVALS=build/approvals $(PYTHON) -m pytest -q tests/system
+	$(MAKE) SANITIZE=1 BUILD=build/sanitize all unit
+	APPROVALS=build/sanitize/approvals $(PYTHON) -m pytest -q tests/system
+
+lint:	# house rules, clang-tidy, shellcheck, mandoc
+	tests/needs.sh lint
+	$(MAKE) $(BUILD)/schema.inc
+	tests/lint.sh
+
+demo:	# the main job, on private servers, in about a minute
+	tests/needs.sh demo
+	$(MAKE) all
+	$(PYTHON) tests/demo.py
+
+install: all
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/libexec/approvals $(DESTDIR)$(PREFIX)/share/approvals/rules \
+		$(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5 $(DESTDIR)$(PREFIX)/share/doc/approvals/examples
+	install -m 755 $(BUILD)/approvals $(DESTDIR)$(PREFIX)/bin
+	install -m 755 $(BUILD)/approvals-reader $(DESTDIR)$(PREFIX)/libexec/approvals
+	install -m 644 rules/vipps-mobilepay.yaml $(DESTDIR)$(PREFIX)/share/approvals/rules
+	install -m 644 doc/approvals.1 $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 644 doc/approvals.yaml.5 doc/approvals-rules.5 $(DESTDIR)$(PREFIX)/share/man/man5
+	install -m 644 samples/approvals.yaml samples/approvals.cron samples/approvals.service samples/approvals.timer \
+		$(DESTDIR)$(PREFIX)/share/doc/approvals/examples
+
+clean:
+	rm -rf build
+-include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
+.PHONY: all unit check lint demo install clean
+.DELETE_ON_ERROR:

@@ -1,0 +1,185 @@
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/arena.h"
+
+#define ARENA_BLOCK_MAX 1048576	/* a block grows no further by doubling */
+
+struct arena_block {
+	struct arena_block	*next;
+	size_t			 used, size;
+	max_align_t		 data[];
+};
+
+void
+arena_no_memory(void)
+{
+	static const char text[] = "error arena.out-of-memory\n";
+
+	/* Nothing that could allocate, flush or unwind. */
+	ssize_t done = write(STDERR_FILENO, text, sizeof(text) - 1);
+
+	(void)done;
+	_exit(ARENA_EXIT_NO_MEMORY);
+}
+
+static struct arena_block *
+block_new(struct arena *a, size_t need)
+{
+	size_t			 size = ARENA_BLOCK_BYTES;
+	struct arena_block	*b;
+
+	/* Doubling keeps the number of blocks logarithmic; a large piece gets just its size. */
+	if (a->head != NULL && a->head->size <= ARENA_BLOCK_MAX / 2)
+		size = a->head->size * 2;
+	if (size < need)
+		size = need;
+	if (size > SIZE_MAX - sizeof(*b) || (b = calloc(1, sizeof(*b) + size)) == NULL)
+		arena_no_memory();
+	b->size = size;
+	if (size == need && a->head != NULL) {
+		b->next = a->head->next;	/* full at once: keep filling the present head */
+		a->head->next = b;
+	} else {
+		b->next = a->head;
+		a->head = b;
+	}
+	return b;
+}
+
+void *
+arena_alloc(struct arena *a, size_t n)
+{
+	const size_t		 align = _Alignof(max_align_t);
+	struct arena_block	*b = a->head;
+	char			*p;
+
+	if (n > SIZE_MAX - align)
+		arena_no_memory();
+	n = n == 0 ? align : (n + align - 1) / align * align;
+	if (b == NULL || b->size - b->used < n)
+		b = block_new(a, n);
+	p = (char *)b->data + b->used;
+	b->used += n;
+	return p;
+}
+
+void *
+arena_array(struct arena *a, size_t n, size_t size)
+{
+	size_t bytes;
+
+	if (__builtin_mul_overflow(n, size, &bytes))
+		arena_no_memory();
+	return arena_alloc(a, bytes);
+}
+
+char *
+arena_textn(struct arena *a, const char *s, size_t n)
+{
+	char *p;
+
+	if (n == SIZE_MAX)
+		arena_no_memory();
+	p = arena_alloc(a, n + 1);
+	if (n > 0)
+		memcpy(p, s, n);
+	return p;
+}
+
+char *
+arena_text(struct arena *a, const char *s)
+{
+	return s != NULL ? arena_textn(a, s, strlen(s)) : NULL;
+}
+
+struct span
+arena_span(struct arena *a, struct span s)
+{
+	return (struct span){arena_textn(a, s.p, s.n), s.n};
+}
+
+char *
+arena_vprintf(struct arena *a, const char *fmt, va_list ap)
+{
+	va_list	 again;
+	char	*p;
+	int	 n;
+
+	va_copy(again, ap);
+	n = vsnprintf(NULL, 0, fmt, again);
+	va_end(again);
+	if (n < 0)
+		arena_no_memory();
+	p = arena_alloc(a, (size_t)n + 1);
+	vsnprintf(p, (size_t)n + 1, fmt, ap);
+	return p;
+}
+
+char *
+arena_printf(struct arena *a, const char *fmt, ...)
+{
+	va_list	 ap;
+	char	*p;
+
+	va_start(ap, fmt);
+	p = arena_vprintf(a, fmt, ap);
+	va_end(ap);
+	return p;
+}
+
+void
+arena_free(struct arena *a)
+{
+	struct arena_block *b, *next;
+
+	for (b = a->head; b != NULL; b = next) {
+		next = b->next;
+		free(b);
+	}
+	a->head = NULL;
+}
+
+void
+arena_put(struct arena_buf *b, const void *p, size_t n)
+{
+	size_t	 cap = b->cap > 0 ? b->cap : 256;
+	char	*bigger;
+
+	if (n >= SIZE_MAX / 2 - b->n)
+		arena_no_memory();
+	while (cap < b->n + n + 1)
+		cap *= 2;
+	if (cap != b->cap) {
+		bigger = arena_alloc(b->arena, cap);
+		if (b->n > 0)
+			memcpy(bigger, b->p, b->n);
+		b->p = bigger;
+		b->cap = cap;
+	}
+	if (n > 0)
+		memcpy(b->p + b->n, p, n);
+	b->n += n;
+	b->p[b->n] = '\0';
+}
+
+void
+arena_puts(struct arena_buf *b, const char *s)
+{
+	arena_put(b, s, strlen(s));
+}
+
+void
+arena_putf(struct arena_buf *b, const char *fmt, ...)
+{
+	va_list	 ap;
+	char	*s;
+
+	va_start(ap, fmt);
+	s = arena_vprintf(b->arena, fmt, ap);
+	va_end(ap);
+	arena_puts(b, s);
+}

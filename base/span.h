@@ -1,0 +1,41 @@
+/*
+ * span - text that someone else owns: a pointer and a length
+ *
+ * What comes from a mail is a span: it may hold NUL and need not end in one.
+ */
+#ifndef BASE_SPAN_H
+#define BASE_SPAN_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+struct span {
+	const char	*p;
+	size_t		 n;
+};
+
+#define SPAN_LIT(s) ((struct span){(s), sizeof(s) - 1})
+
+struct span	span_of(const char *);			/* of a C string; NULL gives an empty span */
+bool		span_eq(struct span, struct span);
+bool		span_is(struct span, const char *);	/* equal to a C string */
+bool		span_is_nocase(struct span, const char *);	/* ASCII case folded */
+bool		span_eq_nocase(struct span, struct span);
+struct span	span_trim(struct span);			/* ASCII white space off both ends */
+struct span	span_from(struct span, size_t at);	/* the rest from byte `at`; empty past the end */
+struct span	span_take(struct span, size_t n);	/* at most the first n bytes */
+/* Cuts what stands before the first `c` off the front of *s; false (and the whole) if there is none. */
+bool		span_cut(struct span *s, char c, struct span *before);
+/* Position of `what` in s from byte `at` on, or -1. */
+ptrdiff_t	span_find(struct span s, struct span what, size_t at);
+bool		span_digits(struct span);		/* one or more of '0'..'9' and nothing else */
+bool		span_utf8(struct span);			/* valid UTF-8 (RFC 3629: no surrogates, no overlong) */
+/* Decodes one code point at p (n > 0 bytes left), returns its bytes; invalid: U+FFFD and 1. */
+size_t		span_rune(const char *p, size_t n, uint32_t *rune);
+/* A DNS name: ASCII letters, digits, hyphens and dots, 1 to 253 bytes, no empty label. */
+bool		span_domain(struct span);
+
+#endif

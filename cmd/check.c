@@ -1,0 +1,127 @@
+/* check: the configuration, the secrets it names, the rules and the sandbox, without the network. */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "notify/webhook.h"
+
+struct check {
+	struct app	*app;
+	int		 problems;
+};
+
+static void
+problem(struct check *c, const char *what, const char *why)
+{
+	fprintf(stderr, "%s: %s: %s\n", c->app->set.path, what, why);
+	c->problems++;
+}
+
+static void
+check_secret(struct check *c, const char *what, struct conf_secret s)
+{
+	struct arena	 a = {0};
+	struct err	 e;
+	const char	*text;
+
+	if (s.name && conf_secret_read(s, &a, &text, &e) == -1)
+		problem(c, what, e.msg);
+	arena_free(&a);
+}
+
+/* Its files must not only be there: the key must be a key, and the URL a URL. */
+static void
+check_webhook(struct check *c, const struct endpoint *ep)
+{
+	struct arena	 a = {0};
+	struct err	 e;
+	struct span	 key;
+	const char	*text;
+
+	if (conf_secret_read(ep->secret, &a, &text, &e) == -1 || webhook_key(text, &a, &key, &e) == -1)
+		problem(c, arena_printf(&a, "endpoint %s: secret_file", ep->name), e.msg);
+	if (route_url(ep, &a, &text, &e) == -1)
+		problem(c, arena_printf(&a, "endpoint %s", ep->name), e.msg);
+	arena_free(&a);
+}
+
+static void
+check_secrets(struct check *c)
+{
+	const struct settings	*s = &c->app->set;
+	struct arena		*a = &c->app->arena;
+
+	for (int i = 0; i < s->mailbox_count; i++)
+		check_secret(c, arena_printf(a, "mailbox %s: password_file", s->mailboxes[i].name),
+		    s->mailboxes[i].password);
+	if (!s->api.none) {
+		check_secret(c, "management_api: client_id_file", s->api.client_id);
+		check_secret(c, "management_api: client_secret_file", s->api.client_secret);
+		check_secret(c, "management_api: subscription_key_file", s->api.subscription_key);
+	}
+	check_secret(c, "smtp: password_file", s->smtp.password);
+	for (int i = 0; i < s->routes.endpoint_count; i++) {
+		const struct endpoint *ep = &s->routes.endpoints[i];
+
+		if (ep->kind == ENDPOINT_WEBHOOK)
+			check_webhook(c, ep);
+	}
+}
+
+static void
+check_rules(struct check *c)
+{
+	const struct reading_setup setup = ingest_setup(&c->app->set.sender, NULL, c->app->set.rules,
+	    &c->app->arena);
+	struct readers	*readers = NULL;
+	struct err	 e;
+
+	if (readers_open(&setup, NULL, &readers, &e) == -1 || reader_try(readers, &e) == -1)
+		problem(c, "rules", e.msg);
+	readers_close(readers);
+}
+
+/* A mailbox whose sender can never be proven would hold everything: better said now. */
+static void
+check_proof(struct check *c)
+{
+	const struct settings *s = &c->app->set;
+
+	for (int i = 0; i < s->mailbox_count; i++)
+		if (!s->mailboxes[i].authserv && !s->sender.authserv_ids[0])
+			problem(c, arena_printf(&c->app->arena, "mailbox %s", s->mailboxes[i].name),
+			    "no authserv and no sender.authserv_ids: no mail can be proven, every approval would be held "
+			    "(name the host in your provider's Authentication-Results header fields)");
+}
+
+static void
+check_database(struct check *c)
+{
+	const char	*path = c->app->set.database, *slash = strrchr(path, '/');
+	const char	*folder = slash ? arena_textn(&c->app->arena, path, (size_t)(slash - path) + 1) : ".";
+
+	if (access(folder, W_OK | X_OK) == -1)
+		problem(c, arena_printf(&c->app->arena, "database: folder %s", folder), strerror(errno));
+}
+
+enum status
+cmd_check(struct app *app, int argc, char **argv)
+{
+	struct check c = { .app = app };
+
+	if (argc > 1)
+		return usage("check", "%s: check takes no argument", argv[1]);
+	check_secrets(&c);
+	check_rules(&c);
+	check_proof(&c);
+	check_database(&c);
+	if (c.problems > 0)
+		return STATUS_CONFIG;
+	printf("%s: ok: %d mailbox%s, %d endpoint%s, %d route%s\n", app->set.path, app->set.mailbox_count,
+	    app->set.mailbox_count == 1 ? "" : "es", app->set.routes.endpoint_count,
+	    app->set.routes.endpoint_count == 1 ? "" : "s", app->set.routes.route_count,
+	    app->set.routes.route_count == 1 ? "" : "s");
+	return STATUS_DONE;
+}

@@ -1,0 +1,108 @@
+/*
+ * cmd - what the subcommands share: exit statuses, what is opened for them, the settings
+ *
+ * Only this room sees argv, writes results to stdout and chooses exit statuses. A subcommand is one
+ * function in a file of its own name; main.c has the table. Results go to stdout, diagnostics to
+ * stderr through base/log.
+ */
+#ifndef CMD_CMD_H
+#define CMD_CMD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/conf.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "ingest/ingest.h"
+#include "ingest/mailbox.h"
+#include "ingest/management.h"
+#include "notify/email.h"
+#include "notify/route.h"
+#include "store/db.h"
+
+/* DESIGN 5.7, approvals(1) EXIT STATUS. Of several, the worst wins: see status_worse(). */
+enum status {
+	STATUS_DONE	= 0,	/* the pass was done, also with nothing to do */
+	STATUS_DEFECT	= 1,	/* a defect of ours */
+	STATUS_USAGE	= 2,
+	STATUS_PARTLY	= 3,	/* something waits for a person, or has been failing for long */
+	STATUS_DATABASE	= 10,
+	STATUS_LOCKED	= 11,	/* another run holds the lock and has made no progress for long */
+	STATUS_LOGIN	= 12,
+	STATUS_CERT	= 13,
+	STATUS_CONFIG	= 14,
+	STATUS_KEYS	= 15,
+	STATUS_STOPPED	= 75	/* stopped early: SIGTERM, disk full, database busy */
+};
+#define LOCK_STUCK_MS	(10 * INT64_C(60000))	/* a lock without progress for this long is STATUS_LOCKED */
+
+enum status	status_worse(enum status, enum status);
+enum status	status_of(const struct err *);
+
+/* The whole configuration. Secrets are only named: each process reads those that it uses. */
+struct settings {
+	const char		*path;
+	const char		*database;
+	struct http_net		 net;
+	struct mailbox_conf	*mailboxes;
+	int			 mailbox_count;
+	struct sender_conf	 sender;
+	const char		**rules;	/* NULL-ended paths */
+	struct limits_conf	 limits;
+	struct management_conf	 api;
+	struct smtp_conf	 smtp;
+	struct routes		 routes;
+};
+enum settings_part {
+	SETTINGS_ALL,
+	SETTINGS_CHECK,	/* and what works, but not as anyone would want it, is an error too */
+	SETTINGS_RULES	/* only `sender`, `rules` and `limits` are looked at */
+};
+/* Prints every error to stderr and fails with ERR_CONFIG; path NULL: the default places. */
+int	settings_read(const char *path, enum settings_part, struct arena *, struct settings *, struct err *);
+
+struct app {
+	struct arena	 arena;		/* lives as long as the program */
+	struct settings	 set;
+	struct db	*db;		/* NEED_READ, NEED_WRITE */
+	struct db_lock	*lock;		/* NEED_LOCK */
+};
+
+/* Set by SIGTERM and SIGINT: work stops between two commits. */
+extern volatile int stop_asked;
+
+/* Passes over mailboxes, each in a worker process of its own. The database must be closed. */
+enum status	workers_run(struct app *);
+
+enum status	cmd_run(struct app *, int, char **);
+enum status	cmd_ingest(struct app *, int, char **);
+enum status	cmd_enrich(struct app *, int, char **);
+enum status	cmd_notify(struct app *, int, char **);
+enum status	cmd_log(struct app *, int, char **);
+enum status	cmd_show(struct app *, int, char **);
+enum status	cmd_rules(struct app *, int, char **);
+enum status	cmd_check(struct app *, int, char **);
+enum status	cmd_verify(struct app *, int, char **);
+
+/* Says what is wrong with the call, on stderr, and how it is called. Answers STATUS_USAGE. */
+enum status	usage(const char *command, const char *, ...) __attribute__((format(printf, 2, 3)));
+/* Logs an error as `event` and answers its status. */
+enum status	failed(const char *event, const struct err *);
+
+/* ---- output (output.c) */
+
+enum format { FORMAT_TABLE, FORMAT_TEXT, FORMAT_JSON, FORMAT_NDJSON, FORMAT_CSV };
+int	format_of(const char *, const char *words);	/* an enum format if it is one of the words; -1 */
+
+/* Text from outside on a terminal: controls and what is not UTF-8 are escaped; at most `columns` wide (0: any). */
+char	*output_text(const char *, int columns, struct arena *);
+/* The same, padded with spaces to `columns`. */
+char	*output_cell(const char *, int columns, struct arena *);
+/* A tree as indented `key: value` lines. */
+void	 output_tree(const struct json *, struct arena *);
+/* Flushes stdout: an output that could not be written is an error (disk full, closed pipe). */
+int	 output_done(struct err *);
+
+#endif

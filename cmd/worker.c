@@ -1,0 +1,154 @@
+/*
+ * A worker process per mailbox: libetpan keeps process-wide state, and a mailbox that hangs or kills
+ * its process must not take the others with it. A worker reads only its own secrets, opens its own
+ * database connection and ends when its parent does; it tells its outcome by its exit status.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "base/digest.h"
+#include "base/log.h"
+#include "cmd/cmd.h"
+#include "store/event.h"
+
+/* What the screen's answer depends on: an ignored mail keeps it, so that a changed screen asks again. */
+static const char *
+screen_hash(const struct settings *set, struct arena *a)
+{
+	const char	**lists[] = { set->sender.domains, set->sender.forwarders, set->rules };
+	struct digest	*d = digest_open(0);
+	uint8_t		 hash[DIGEST_BYTES];
+
+	digest_add(d, span_of(APPROVALS_VERSION));
+	for (size_t i = 0; i < COUNT(lists); i++)
+		for (const char **p = lists[i]; *p; p++)
+			digest_add(d, span_of(*p));
+	digest_close(d, hash);
+	return digest_hex(a, hash, 8);
+}
+
+/* The pass failed: remembered, told as mailbox.failing, and said on stderr when that is due. */
+static enum status
+pass_failed(struct db *db, const struct mailbox_conf *m, const struct err *why, int64_t now_ms)
+{
+	const bool	at_once = why->what == ERR_LOGIN || why->what == ERR_CERT || why->what == ERR_CONFIG;
+	enum status	status = status_of(why);
+	struct trouble	t = {0};
+	struct err	e;
+
+	if (why->what == ERR_DATABASE || why->what == ERR_STOPPED || why->kind == ERR_FATAL) {
+		if (!stop_asked)
+			log_error("mailbox.failed", "mailbox", m->name, "error", why->msg, NULL);
+		return status;
+	}
+	if (event_failing(db, "mailbox", m->name, why->msg, at_once ? 0 : TROUBLE_LONG_MS, now_ms, &t, &e) == -1)
+		return failed("database.failed", &e);
+	if (t.say)
+		log_warn("mailbox.failing", "mailbox", m->name, "error", why->msg, "attempts",
+		    log_num(t.attempts).s, NULL);
+	if (status == STATUS_PARTLY && now_ms - t.since_ms < TROUBLE_LONG_MS)
+		return STATUS_DONE;
+	return status;
+}
+
+static enum status
+pass_done(struct db *db, const struct mailbox_conf *m, const struct ingest *in, bool undone)
+{
+	struct err	e;
+	bool		was = false;
+
+	if (event_recovered(db, "mailbox", m->name, in->now_ms, &was, &e) == -1)
+		return failed("database.failed", &e);
+	if (was)
+		log_warn("mailbox.recovered", "mailbox", m->name, NULL);
+	log_info("mailbox.done", "mailbox", m->name, "new", log_num(in->seen).s, "ignored",
+	    log_num(in->ignored).s, "read", log_num(in->read).s, "claims", log_num(in->claims).s,
+	    "waiting", log_num(in->waiting).s, "undone", undone ? "yes" : "no", NULL);
+	return in->waiting > 0 ? STATUS_PARTLY : STATUS_DONE;
+}
+
+static enum status
+work(struct app *app, const struct mailbox_conf *m)
+{
+	const struct reading_setup setup = ingest_setup(&app->set.sender, m->authserv, app->set.rules, &app->arena);
+	struct ingest	in = { .lock = app->lock, .sender = &app->set.sender, .limits = &app->set.limits,
+	    .mailbox = m->name, .screen = screen_hash(&app->set, &app->arena), .stop = &stop_asked,
+	    .now_ms = clock_now_ms() };
+	enum status	status;
+	struct err	e;
+	bool		undone = false;
+
+	if (db_open(app->set.database, DB_WRITE, &in.db, &e) == -1)
+		return failed("database.failed", &e);
+	if (readers_open(&setup, NULL, &in.readers, &e) == -1)
+		status = failed("reader.failed", &e);
+	else if (mailbox_pass(m, &in, &undone, &e) == -1)
+		status = pass_failed(in.db, m, &e, in.now_ms);
+	else
+		status = pass_done(in.db, m, &in, undone);
+	readers_close(in.readers);
+	db_close(in.db);
+	return status;
+}
+
+static pid_t
+worker_start(struct app *app, const struct mailbox_conf *m)
+{
+	const pid_t	parent = getpid();
+	pid_t		pid = fork();
+
+	if (pid != 0)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)	/* it died before we asked to follow it */
+		_exit(STATUS_STOPPED);
+	_exit((int)work(app, m));
+}
+
+/* Waits for one worker; a stop that comes meanwhile is passed on, once. */
+static enum status
+worker_wait(pid_t pid, const char *mailbox)
+{
+	bool	told = false;
+	int	status;
+
+	while (waitpid(pid, &status, 0) == -1) {
+		if (errno != EINTR)
+			return STATUS_DEFECT;
+		if (stop_asked && !told) {
+			kill(pid, SIGTERM);
+			told = true;
+		}
+	}
+	if (WIFEXITED(status))
+		return (enum status)WEXITSTATUS(status);
+	log_error("worker.killed", "mailbox", mailbox, "signal", strsignal(WTERMSIG(status)), NULL);
+	return STATUS_DEFECT;
+}
+
+enum status
+workers_run(struct app *app)
+{
+	const int	n = app->set.mailbox_count;
+	pid_t		*pids = arena_array(&app->arena, (size_t)n + 1, sizeof *pids);
+	enum status	status = STATUS_DONE;
+
+	for (int i = 0; i < n; i++)
+		if ((pids[i] = worker_start(app, &app->set.mailboxes[i])) == -1) {
+			log_error("worker.failed", "mailbox", app->set.mailboxes[i].name, "error", strerror(errno),
+			    NULL);
+			status = status_worse(status, STATUS_STOPPED);
+		}
+	for (int i = 0; i < n; i++)
+		if (pids[i] > 0) {
+			if (stop_asked)
+				kill(pids[i], SIGTERM);
+			status = status_worse(status, worker_wait(pids[i], app->set.mailboxes[i].name));
+		}
+	return status;
+}

@@ -1,0 +1,63 @@
+/*
+ * enrich - claims become approvals by asking the Management API (DESIGN.md 5.3)
+ */
+#ifndef INGEST_ENRICH_H
+#define INGEST_ENRICH_H
+
+#include <stdint.h>
+
+#include "ingest/management.h"
+#include "store/claim.h"
+#include "store/db.h"
+
+struct enrich {
+	struct db			*db;
+	struct db_lock			*lock;		/* may be NULL */
+	const struct management_conf	*conf;
+	volatile const int		*stop;
+	int64_t				 now_ms;
+	/* out */
+	int64_t				 asked, confirmed, evidence, waiting /* for a person */, pending;
+	int64_t				 failing_ms;	/* for how long the API has been failing (set on -1, from
+							   event_failing's since_ms); 0: it is not */
+};
+
+/* What the API said of a claim. */
+enum answer {
+	ANSWER_AGREES,
+	ANSWER_NOT_FOUND,		/* 404 from a working login */
+	ANSWER_OTHER_ORGANISATION,
+	ANSWER_DEACTIVATED,
+	ANSWER_NOT_ASKED		/* `management_api: none`, or nothing to ask by */
+};
+const char	*answer_name(enum answer);
+
+/* Pure. merchant is NULL if it was not asked for (a Swedish number has no place in a URL). */
+enum answer	enrich_answer(const struct claim *, const struct sales_unit *, const struct merchant *);
+/* Pure: what the claim becomes (5.3), and for one that stays pending, when to ask again. */
+struct decision {
+	enum claim_state state;		/* confirmed, pending, disputed, unconfirmed or held */
+	int		 asks;
+	int64_t		 next_ms;	/* of a pending one */
+};
+struct decision	enrich_decide(const struct claim *, enum answer, enum without_api, int64_t now_ms);
+
+/* After a 404: 5 min, 30 min, 2 h, 6 h, then daily for 14 days; then unconfirmed. Pure: asks counts them. */
+int64_t	enrich_next(int asks, int64_t now_ms);	/* -1: give up */
+
+/*
+ * One claim's transaction: reads it again, decides by the answers (both NULL: not asked) and writes. Nothing
+ * happens if it is no longer pending.
+ */
+int	enrich_settle(struct enrich *, int64_t claim_id, const struct sales_unit *, const struct merchant *,
+	    struct err *);
+
+/*
+ * One pass over the claims that are due. -1 when a part could not be asked: the database or a signal ends the pass at
+ * once, so does an API that is away, limited or refuses our keys; a failure that may concern one claim alone (403,
+ * 5xx, a bad answer) sends it to the end of the queue, and only several in a row end the pass. Claims that
+ * could not be asked about stay as they are, and their 14 days stand still.
+ */
+int	enrich_pass(struct enrich *, struct err *);
+
+#endif

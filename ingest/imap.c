@@ -1,0 +1,482 @@
+/* The checks here are for what libetpan 1.9.4 was seen to let through. */
+#include "ingest/imap.h"
+
+#include <libetpan/libetpan.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+
+/* Deadlines: long enough for a server that must first open every mail, short enough to end. */
+#define LOGOUT_MS	5000
+#define COMMAND_MS	60000
+#define SEARCH_MS	120000
+#define FETCH_MS	120000
+#define SLOWEST_BYTES	((size_t)16 * 1024)	/* per second, on top of FETCH_MS */
+
+/* Budgets, in bytes of answer. */
+#define COMMAND_BUDGET	((size_t)1024 * 1024)	/* folders of an account, flags of a folder */
+#define SEARCH_BUDGET	(TRANSPORT_MAX_LINE)
+#define MAIL_SLACK	((size_t)4 * 1024)	/* per mail, for what surrounds its text */
+#define BODY_SLACK	((size_t)1024 * 1024)	/* servers round RFC822.SIZE, some generously */
+
+_Static_assert(IMAP_MAX_UIDS * sizeof("4294967295") < 8000 - 200,
+    "a FETCH must stay a line that servers take");
+
+struct imap {
+	struct transport	*transport;
+	mailimap		*session;
+	bool			 broken;
+	carray			*bodies;	/* strings of libetpan, until imap_release() */
+	/* the FETCH under way */
+	const uint32_t		*uids;
+	size_t			 n;
+	bool			 keep;
+	imap_item_fn		 each;
+	void			*arg;
+};
+
+/* libetpan answers NULL when out of memory. */
+static void *
+need(void *p)
+{
+	if (p == NULL)
+		arena_no_memory();
+	return p;
+}
+
+static bool
+is_done(int code)
+{
+	return code == MAILIMAP_NO_ERROR || code == MAILIMAP_NO_ERROR_AUTHENTICATED;
+}
+
+/*
+ * A command failed: says why. *refused: the server said NO to it and nothing else is wrong.
+ */
+static int
+imap_failed(struct imap *im, int code, int no, const char *command, bool *refused, struct err *e)
+{
+	const char *said = im->session->imap_response;
+
+	if (refused != NULL)
+		*refused = false;
+	if (transport_why(im->transport, e) == -1) {
+		im->broken = true;
+		return err_in(e, "%s", command);
+	}
+	if (code == no && refused != NULL) {
+		*refused = true;
+		return err_set(e, ERR_REJECT, "%s: the server refused: %.120s", command,
+		    said != NULL ? said : "");
+	}
+	im->broken = true;
+	if (code == no || code == MAILIMAP_ERROR_PROTOCOL)
+		return err_set(e, ERR_RETRY, "%s: the server refused: %.120s", command,
+		    said != NULL ? said : "");
+	if (code == MAILIMAP_ERROR_STREAM)	/* libetpan's word for BYE as well */
+		return err_set(e, ERR_RETRY, "%s: the server closed the connection", command);
+	if (code == MAILIMAP_ERROR_MEMORY)
+		return err_what(e, ERR_RETRY, ERR_NOMEM, "%s: out of memory", command);
+	return err_set(e, ERR_RETRY, "%s: the server's answer makes no sense", command);
+}
+
+static void
+on_progress(size_t now, size_t all, void *arg)
+{
+	(void)now;
+	(void)all;
+	(void)arg;
+}
+
+static void on_att(struct mailimap_msg_att *, void *);
+
+int
+imap_open(const struct transport_login *login, struct imap **out, struct err *e)
+{
+	struct imap *im = need(calloc(1, sizeof(*im)));
+	int code;
+
+	*out = NULL;
+	if (transport_open(login, &im->transport, e) == -1) {
+		free(im);
+		return -1;
+	}
+	im->bodies = need(carray_new(32));
+	im->session = need(mailimap_new(0, NULL));
+	/* without the first, libetpan ignores the second, in silence */
+	mailimap_set_progress_callback(im->session, on_progress, on_progress, im);
+	mailimap_set_msg_att_handler(im->session, on_att, im);
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	code =
+	    mailimap_connect(im->session, need(mailstream_new(transport_low(im->transport), 8192)));
+	if (!is_done(code)) {
+		imap_failed(im, code, 0, "connect", NULL, e);
+		imap_close(im);
+		return -1;
+	}
+	*out = im;
+	return 0;
+}
+
+void
+imap_close(struct imap *im)
+{
+	if (im == NULL)
+		return;
+	imap_release(im);
+	carray_free(im->bodies);
+	/* mailimap_free() says LOGOUT; to a broken server that would only wait */
+	transport_command(im->transport, im->broken ? 0 : LOGOUT_MS, COMMAND_BUDGET);
+	mailimap_free(im->session);
+	transport_close(im->transport);
+	free(im);
+}
+
+bool
+imap_broken(const struct imap *im)
+{
+	return im->broken;
+}
+
+/* ---- folders */
+
+/* RFC 3501 5.1.3: base64 of UTF-16, with ',' for '/', between '&' and '-'. */
+static void
+put_shifted(struct arena_buf *b, const uint16_t *units, size_t n)
+{
+	static const char alphabet[] =
+	    "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+,";
+	uint32_t bits = 0;
+	int have = 0;
+
+	arena_puts(b, "&");
+	for (size_t i = 0; i < n; i++) {
+		bits = bits << 16 | units[i];
+		for (have += 16; have >= 6; have -= 6)
+			arena_put(b, &alphabet[bits >> (have - 6) & 63], 1);
+	}
+	if (have > 0)
+		arena_put(b, &alphabet[bits << (6 - have) & 63], 1);
+	arena_puts(b, "-");
+}
+
+const char *
+imap_wire_name(const char *name, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+	struct span rest = span_of(name);
+	uint16_t units[2 * IMAP_MAX_NAME];
+	size_t n = 0;
+
+	if (!span_utf8(rest) || rest.n == 0 || rest.n > IMAP_MAX_NAME)
+		return NULL;
+	while (rest.n > 0) {
+		uint32_t rune;
+		size_t took = span_rune(rest.p, rest.n, &rune);
+
+		if (rune < 0x20 || rune == 0x7f)
+			return NULL;
+		if (rune < 0x80) {
+			if (n > 0)
+				put_shifted(&b, units, n);
+			n = 0;
+			arena_put(&b, rest.p, 1);
+			if (rune == '&')
+				arena_puts(&b, "-");
+		} else if (rune < 0x10000) {
+			units[n++] = (uint16_t)rune;
+		} else {
+			units[n++] = (uint16_t)(0xd800 + ((rune - 0x10000) >> 10));
+			units[n++] = (uint16_t)(0xdc00 + ((rune - 0x10000) & 0x3ff));
+		}
+		rest = span_from(rest, took);
+	}
+	if (n > 0)
+		put_shifted(&b, units, n);
+	return b.n <= IMAP_MAX_NAME ? b.p : NULL;
+}
+
+static bool
+is_marked(const struct mailimap_mailbox_list *folder, const char *use)
+{
+	clistiter *it;
+
+	if (folder->mb_flag == NULL || folder->mb_flag->mbf_oflags == NULL)
+		return false;
+	for (it = clist_begin(folder->mb_flag->mbf_oflags); it != NULL; it = clist_next(it)) {
+		const struct mailimap_mbx_list_oflag *flag = clist_content(it);
+
+		if (flag->of_type == MAILIMAP_MBX_LIST_OFLAG_FLAG_EXT &&
+		    flag->of_flag_ext != NULL && strcasecmp(flag->of_flag_ext, use) == 0)
+			return true;
+	}
+	return false;
+}
+
+int
+imap_special(struct imap *im, const char *use, struct arena *a, const char **name, struct err *e)
+{
+	clist *list = NULL;
+	int code;
+
+	*name = NULL;
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	code = mailimap_list(im->session, "", "*", &list);
+	for (clistiter *it = is_done(code) ? clist_begin(list) : NULL; it != NULL;
+	     it = clist_next(it)) {
+		const struct mailimap_mailbox_list *folder = clist_content(it);
+
+		if (*name == NULL && is_marked(folder, use + 1) &&
+		    strlen(folder->mb_name) <= IMAP_MAX_NAME)
+			*name = arena_text(a, folder->mb_name);
+	}
+	if (list != NULL)
+		mailimap_list_result_free(list);
+	return is_done(code) ? 0 : imap_failed(im, code, MAILIMAP_ERROR_LIST, "LIST", NULL, e);
+}
+
+int
+imap_examine(struct imap *im, const char *name, struct imap_state *state, struct err *e)
+{
+	const struct mailimap_selection_info *info;
+	bool refused;
+	int code;
+
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	code = mailimap_examine(im->session, name);
+	if (!is_done(code)) {
+		imap_failed(im, code, MAILIMAP_ERROR_EXAMINE, "EXAMINE", &refused, e);
+		return err_in(e, "folder '%s'", name);
+	}
+	info = im->session->imap_selection_info;
+	state->uidvalidity = info->sel_uidvalidity;
+	state->uidnext = info->sel_uidnext;
+	state->exists = info->sel_exists;
+	if (state->uidvalidity != 0 && info->sel_has_exists)
+		return 0;
+	im->broken = true;
+	return err_set(e, ERR_RETRY, "folder '%s': the server tells no %s", name,
+	    state->uidvalidity == 0 ? "UIDVALIDITY" : "EXISTS");
+}
+
+/* ---- search */
+
+static int
+uid_order(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Sorted, unique, not below lo: servers answer n:* with the last mail even if its UID is lower. */
+static size_t
+uid_tidy(uint32_t *uids, size_t n, uint32_t lo)
+{
+	size_t kept = 0;
+
+	qsort(uids, n, sizeof(*uids), uid_order);
+	for (size_t i = 0; i < n; i++)
+		if (uids[i] >= lo && (kept == 0 || uids[i] != uids[kept - 1]))
+			uids[kept++] = uids[i];
+	return kept;
+}
+
+int
+imap_search(
+    struct imap *im, uint32_t lo, struct arena *a, uint32_t **uids, size_t *n, struct err *e)
+{
+	struct mailimap_search_key *key = need(lo <= 1 ? mailimap_search_key_new_all() :
+	    mailimap_search_key_new_uid(need(mailimap_set_new_interval(lo, 0))));
+	clist *list = NULL;
+	bool zero = false;
+	int code;
+
+	*n = 0;
+	transport_command(im->transport, SEARCH_MS, SEARCH_BUDGET);
+	code = mailimap_uid_search(im->session, NULL, key, &list);
+	mailimap_search_key_free(key);
+	if (is_done(code) && list != NULL) {
+		*uids = arena_array(a, (size_t)clist_count(list), sizeof(**uids));
+		for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
+			(*uids)[*n] = *(uint32_t *)clist_content(it);
+			zero = zero || (*uids)[*n] == 0;
+			++*n;
+		}
+		*n = uid_tidy(*uids, *n, lo);
+	}
+	if (list != NULL)	/* libetpan hands one out after NO as well */
+		mailimap_search_result_free(list);
+	if (!is_done(code))
+		return imap_failed(im, code, MAILIMAP_ERROR_UID_SEARCH, "SEARCH", NULL, e);
+	if (zero) {
+		im->broken = true;
+		return err_set(e, ERR_RETRY, "SEARCH: the server showed a mail with UID 0");
+	}
+	return 0;
+}
+
+/* ---- fetch */
+
+static int64_t
+date_ms(const struct mailimap_date_time *d)
+{
+	int64_t ms;
+
+	/* the zone is +hhmm read as one number */
+	if (d == NULL ||
+	    clock_civil(d->dt_year, d->dt_month, d->dt_day, d->dt_hour, d->dt_min, d->dt_sec,
+		d->dt_zone / 100 * 60 + d->dt_zone % 100, &ms) == -1 ||
+	    ms < 0)
+		return 0;
+	return ms;
+}
+
+static void
+take_static(struct imap *im, struct mailimap_msg_att_static *s, struct imap_item *item)
+{
+	struct mailimap_msg_att_body_section *section;
+
+	switch (s->att_type) {
+	case MAILIMAP_MSG_ATT_UID:
+		item->uid = s->att_data.att_uid;
+		break;
+	case MAILIMAP_MSG_ATT_RFC822_SIZE:
+		item->size_bytes = s->att_data.att_rfc822_size;
+		break;
+	case MAILIMAP_MSG_ATT_INTERNALDATE:
+		item->arrived_ms = date_ms(s->att_data.att_internal_date);
+		break;
+	case MAILIMAP_MSG_ATT_BODY_SECTION:
+		section = s->att_data.att_body_section;
+		if (section->sec_body_part == NULL || section->sec_length == 0 ||
+		    section->sec_origin_octet != 0)
+			break;
+		item->text = (struct span){section->sec_body_part, section->sec_length};
+		if (im->keep) {	/* taken over: libetpan would free it when we return */
+			if (carray_add(im->bodies, section->sec_body_part, NULL) == -1)
+				arena_no_memory();
+			section->sec_body_part = NULL;
+		}
+		break;
+	default:	/* not an enum of ours: what we did not ask for is of no interest */
+		break;
+	}
+}
+
+/* libetpan calls this for each FETCH line, asked for or not. */
+static void
+on_att(struct mailimap_msg_att *att, void *arg)
+{
+	struct imap *im = arg;
+	struct imap_item item = {.size_bytes = -1, .arrived_ms = -1};
+
+	if (im->each == NULL)
+		return;
+	for (clistiter *it = clist_begin(att->att_list); it != NULL; it = clist_next(it)) {
+		struct mailimap_msg_att_item *part = clist_content(it);
+
+		if (part->att_type == MAILIMAP_MSG_ATT_ITEM_STATIC)
+			take_static(im, part->att_data.att_static, &item);
+	}
+	if (bsearch(&item.uid, im->uids, im->n, sizeof(*im->uids), uid_order) != NULL)
+		im->each(im->arg, &item);
+}
+
+static struct mailimap_set *
+uid_set(const uint32_t *uids, size_t n)
+{
+	struct mailimap_set *set = need(mailimap_set_new_empty());
+
+	for (size_t i = 0, end; i < n; i = end) {
+		for (end = i + 1; end < n && uids[end] == uids[end - 1] + 1; end++)
+			continue;
+		if (mailimap_set_add_interval(set, uids[i], uids[end - 1]) != MAILIMAP_NO_ERROR)
+			arena_no_memory();
+	}
+	return set;
+}
+
+static int
+imap_fetch(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *uids, size_t n,
+    imap_item_fn each, void *arg, struct err *e)
+{
+	struct mailimap_set *set = uid_set(uids, n);
+	clist *list = NULL;
+	int code;
+
+	im->uids = uids;
+	im->n = n;
+	im->each = each;
+	im->arg = arg;
+	code = mailimap_uid_fetch(im->session, set, what, &list);
+	im->each = NULL;
+	if (is_done(code) && list != NULL)
+		mailimap_fetch_list_free(list);
+	mailimap_set_free(set);
+	mailimap_fetch_type_free(what);
+	/* NO: some mails could not be had; the caller sees which did not come */
+	if (is_done(code) ||
+	    (code == MAILIMAP_ERROR_UID_FETCH && transport_why(im->transport, e) == 0))
+		return 0;
+	return imap_failed(im, code, MAILIMAP_ERROR_UID_FETCH, "FETCH", NULL, e);
+}
+
+static struct mailimap_fetch_type *
+fetch_type(void)
+{
+	struct mailimap_fetch_type *what = need(mailimap_fetch_type_new_fetch_att_list_empty());
+
+	mailimap_fetch_type_new_fetch_att_list_add(what, need(mailimap_fetch_att_new_uid()));
+	return what;
+}
+
+int
+imap_headers(
+    struct imap *im, const uint32_t *uids, size_t n, imap_item_fn each, void *arg, struct err *e)
+{
+	static const char *const fields[] = {"FROM", "SENDER", "REPLY-TO", "SUBJECT", "MESSAGE-ID"};
+	struct mailimap_fetch_type *what = fetch_type();
+	clist *names = need(clist_new());
+
+	for (size_t i = 0; i < COUNT(fields); i++)
+		if (clist_append(names, need(strdup(fields[i]))) == -1)
+			arena_no_memory();
+	mailimap_fetch_type_new_fetch_att_list_add(
+	    what, need(mailimap_fetch_att_new_rfc822_size()));
+	mailimap_fetch_type_new_fetch_att_list_add(
+	    what, need(mailimap_fetch_att_new_internaldate()));
+	mailimap_fetch_type_new_fetch_att_list_add(what,
+	    need(mailimap_fetch_att_new_body_peek_section_partial(
+		need(mailimap_section_new_header_fields(need(mailimap_header_list_new(names)))), 0,
+		IMAP_MAX_HEADER)));
+	im->keep = false;
+	transport_command(
+	    im->transport, FETCH_MS, n * (IMAP_MAX_HEADER + MAIL_SLACK) + COMMAND_BUDGET);
+	return imap_fetch(im, what, uids, n, each, arg, e);
+}
+
+int
+imap_bodies(struct imap *im, const uint32_t *uids, size_t n, int64_t bytes, imap_item_fn each,
+    void *arg, struct err *e)
+{
+	struct mailimap_fetch_type *what = fetch_type();
+	size_t budget = (size_t)bytes + (size_t)bytes / 2 + n * MAIL_SLACK + BODY_SLACK;
+
+	mailimap_fetch_type_new_fetch_att_list_add(what,
+	    need(mailimap_fetch_att_new_body_peek_section(need(mailimap_section_new(NULL)))));
+	im->keep = true;
+	transport_command(
+	    im->transport, FETCH_MS + (int64_t)(budget / SLOWEST_BYTES) * CLOCK_SECOND, budget);
+	return imap_fetch(im, what, uids, n, each, arg, e);
+}
+
+void
+imap_release(struct imap *im)
+{
+	for (unsigned i = 0; i < carray_count(im->bodies); i++)
+		mailimap_nstring_free(carray_get(im->bodies, i));
+	carray_set_size(im->bodies, 0);
+}

@@ -1,0 +1,74 @@
+/*
+ * imap - the few IMAP commands of a pass; with transport the one door to libetpan
+ *
+ * LIST, EXAMINE, UID SEARCH, UID FETCH and LOGOUT, and no more: nothing is changed on the server,
+ * and no extension is used that would widen libetpan's parser. What the server says is not
+ * believed: answers are per UID, and the caller looks which of those it asked for did come. Folder
+ * names are as on the wire (RFC 3501 5.1.3); imap_wire_name() makes them.
+ * All fail with ERR_RETRY; the connection is then of no use any more, unless said otherwise.
+ */
+#ifndef INGEST_IMAP_H
+#define INGEST_IMAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "ingest/transport.h"
+
+#define IMAP_MAX_UIDS	500	/* in one FETCH: its line stays under 8,000 bytes (RFC 7162 4) */
+#define IMAP_MAX_HEADER	((size_t)16 * 1024)	/* of a mail; one that fills it is cut off */
+#define IMAP_MAX_NAME	255		/* bytes of a folder's name on the wire */
+
+struct imap;
+
+int	imap_open(const struct transport_login *, struct imap **, struct err *);
+void	imap_close(struct imap *);	/* LOGOUT if the connection still works; NULL is fine */
+/* The connection broke, or its last answer made no sense: another one may do better. */
+bool	imap_broken(const struct imap *);
+
+/* A UTF-8 name as modified UTF-7. NULL: it is not UTF-8, has control characters or is too long. */
+const char *imap_wire_name(const char *name, struct arena *);
+/* The folder with this special use ("\\Junk", RFC 6154); *name is NULL if none is marked. */
+int	imap_special(struct imap *, const char *use, struct arena *, const char **name,
+	    struct err *);
+
+struct imap_state {
+	uint32_t	uidvalidity;	/* never 0 */
+	uint32_t	uidnext;	/* 0: the server does not say */
+	int64_t		exists;
+};
+/* ERR_REJECT if the server refuses this folder and the connection still works. */
+int	imap_examine(struct imap *, const char *name, struct imap_state *, struct err *);
+
+/* UIDs of the examined folder from `lo` on (1: all), sorted, each once, in the arena. */
+int	imap_search(struct imap *, uint32_t lo, struct arena *, uint32_t **uids, size_t *n,
+	    struct err *);
+
+/* One FETCH line for a mail that was asked for. A server may send several for one mail. */
+struct imap_item {
+	uint32_t	uid;
+	int64_t		size_bytes;	/* RFC822.SIZE; -1: not in this line */
+	int64_t		arrived_ms;	/* INTERNALDATE; -1: not in this line; 0: it is no date */
+	struct span	text;		/* header fields or the whole mail; n 0: not there */
+};
+typedef void (*imap_item_fn)(void *, const struct imap_item *);
+
+/*
+ * Size, arrival and From, Sender, Reply-To, Subject and Message-ID of mails (uids sorted, at most
+ * IMAP_MAX_UIDS). The texts live until `each` returns.
+ */
+int	imap_headers(struct imap *, const uint32_t *uids, size_t n, imap_item_fn each, void *,
+	    struct err *);
+/*
+ * Whole mails. `bytes` is the sum of their sizes as the server told them; it may be off by half and
+ * a bit. The texts live until imap_release().
+ */
+int	imap_bodies(struct imap *, const uint32_t *uids, size_t n, int64_t bytes,
+	    imap_item_fn each, void *, struct err *);
+void	imap_release(struct imap *);
+
+#endif

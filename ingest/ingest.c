@@ -1,0 +1,565 @@
+/*
+ * ingest - see ingest.h
+ *
+ * Failure modes: a mail that the children cannot read is quarantined with its bytes; one that they
+ * had no memory for stays pending; a database that fails ends the pass with nothing of this mail
+ * written.
+ */
+#include "ingest/ingest.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/log.h"
+#include "store/claim.h"
+#include "store/delivery.h"
+#include "store/event.h"
+#include "store/mail.h"
+
+#define DEFAULT_MAX_AGE	(14 * CLOCK_DAY)
+#define DEFAULT_BYTES	(INT64_C(10) << 20)	/* an approval mail is under 100 KiB */
+#define MAX_BYTES	(INT64_C(32) << 20)	/* with room to spare below READING_MAX_FRAME */
+#define DEFAULT_FREE	(INT64_C(500) << 20)	/* some thousand mails, and the journal */
+#define LAST_MS		INT64_C(253402300799999)	/* end of year 9999: beyond is nonsense */
+
+/* ---- settings */
+
+static void
+domains_check(struct conf_node *list, const char *const *domains)
+{
+	for (int i = 0; domains[i] != NULL; i++)
+		if (!span_domain(span_of(domains[i])))
+			conf_wrong(conf_of(list), conf_is_list(list) ? conf_item(list, i) : list,
+			    "\"%s\" is no domain name (ASCII, like example.com)", domains[i]);
+}
+
+static void
+accept_read(struct conf_node *sender, struct sender_conf *c)
+{
+	const char	 **words = conf_texts(sender, "accept");
+	struct conf_node *list = conf_get(sender, "accept");
+
+	c->accept_authentication_results = list == NULL;
+	if (list != NULL && words[0] == NULL)
+		conf_wrong(conf_of(list), list, "accepts no proof: name authentication-results");
+	for (int i = 0; words[i] != NULL; i++) {
+		struct conf_node *at = conf_is_list(list) ? conf_item(list, i) : list;
+
+		if (strcmp(words[i], "authentication-results") == 0)
+			c->accept_authentication_results = true;
+		else if (strcmp(words[i], "dkim") == 0 || strcmp(words[i], "api") == 0)
+			conf_wrong(conf_of(at), at, "\"%s\" is not supported by this version; "
+			    "authentication-results is", words[i]);
+		else
+			conf_wrong(conf_of(at), at, "\"%s\" is no proof; authentication-results is",
+			    words[i]);
+	}
+}
+
+void
+sender_conf_read(struct conf_node *root, struct sender_conf *c)
+{
+	static const char *vendor[] = {"vippsmobilepay.com", NULL};
+	struct conf_node  *n = conf_section(root, "sender", CONF_OPTIONAL), *from, *forwarders;
+
+	c->domains = conf_texts(n, "domains");
+	domains_check(conf_get(n, "domains"), c->domains);
+	if (c->domains[0] == NULL)
+		c->domains = vendor;
+	c->from = conf_texts(n, "from");
+	from = conf_get(n, "from");
+	if (from != NULL && !conf_is_list(from))
+		conf_check_address(from);
+	for (int i = 0; conf_is_list(from) && i < conf_count(from); i++)
+		conf_check_address(conf_item(from, i));
+	accept_read(n, c);
+	c->authserv_ids = conf_texts(n, "authserv_ids");
+	c->forwarders = conf_texts(n, "forwarders");
+	forwarders = conf_get(n, "forwarders");
+	if (c->forwarders[0] != NULL)
+		conf_wrong(conf_of(forwarders), forwarders,
+		    "is not supported by this version: leave it empty");
+	c->max_age_ms = conf_span_ms(n, "max_age", DEFAULT_MAX_AGE);
+	conf_done(n);
+}
+
+void
+limits_conf_read(struct conf_node *root, struct limits_conf *c)
+{
+	struct conf_node *n = conf_section(root, "limits", CONF_OPTIONAL);
+
+	c->mail_bytes = conf_bytes(n, "mail_bytes", DEFAULT_BYTES);
+	if (c->mail_bytes < 1 || c->mail_bytes > MAX_BYTES)
+		conf_wrong(conf_of(n), conf_get(n, "mail_bytes"), "must be between 1 and %lldM",
+		    (long long)(MAX_BYTES >> 20));
+	c->min_free = conf_bytes(n, "min_free", DEFAULT_FREE);
+	conf_done(n);
+}
+
+static const char *
+lower(const char *text, struct arena *a)
+{
+	char *s = arena_text(a, text);
+
+	for (char *p = s; *p != '\0'; p++)
+		*p = (char)tolower((unsigned char)*p);
+	return s;
+}
+
+/* The list, and `more` if it is not NULL; domains are compared in lower case. */
+static const char **
+list_of(const char *const *list, const char *more, bool lower_case, struct arena *a)
+{
+	size_t		n = 0;
+	const char	**out;
+
+	while (list[n] != NULL)
+		n++;
+	out = arena_array(a, n + 2, sizeof *out);
+	for (size_t i = 0; i < n; i++)
+		out[i] = lower_case ? lower(list[i], a) : list[i];
+	out[n] = more;
+	return out;
+}
+
+struct reading_setup
+ingest_setup(const struct sender_conf *c, const char *authserv, const char **rules, struct arena *a)
+{
+	return (struct reading_setup){
+		.rules = rules,
+		.domains = list_of(c->domains, NULL, true, a),
+		.from = c->from,
+		.forwarders = list_of(c->forwarders, NULL, true, a),
+		.authserv_ids = list_of(c->authserv_ids, authserv, false, a),
+		.accept_authentication_results = c->accept_authentication_results,
+	};
+}
+
+/* ---- what a reading is worth */
+
+const char *
+verdict_name(enum verdict v)
+{
+	switch (v) {
+	case VERDICT_APPROVAL:
+		return "approval";
+	case VERDICT_OTHER:
+		return "other";
+	case VERDICT_SUSPICIOUS:
+		return "suspicious";
+	}
+	return "suspicious";
+}
+
+static bool
+is_trusted(const struct sender_conf *c, const struct proof *p)
+{
+	switch (p->kind) {
+	case PROOF_AUTHENTICATION_RESULTS:
+		return c->accept_authentication_results;
+	case PROOF_NONE:
+	case PROOF_DKIM:	/* sender_conf_read() accepts neither yet */
+	case PROOF_FORWARDER:
+	case PROOF_KINDS:
+		return false;
+	}
+	return false;
+}
+
+/* A child's word for a time: 0 if it is none that a mail could have. */
+static int64_t
+time_known(int64_t ms)
+{
+	return ms > 0 && ms <= LAST_MS ? ms : 0;
+}
+
+static void
+reasons_join(struct reasons *to, const struct reasons *from)
+{
+	for (int i = 0; i < from->count; i++)
+		reasons_add(to, from->list[i].code, from->list[i].doubt, from->list[i].field);
+}
+
+/* A mail that was proven long ago and sent to us again is no news (DESIGN.md 5.2, Replay). */
+static void
+replay_check(const struct sender_conf *c, int64_t date_ms, int64_t arrived_ms, struct reasons *r)
+{
+	if (date_ms == 0)
+		reasons_add(r, "date-missing", true, -1);
+	else if (arrived_ms == 0)
+		reasons_add(r, "arrival-unknown", false, -1);
+	else if (arrived_ms - date_ms > c->max_age_ms)
+		reasons_add(r, "date-old", true, -1);
+}
+
+static bool
+any_doubt(const struct reasons *mail, const struct extraction *found)
+{
+	if (reasons_doubt(mail))
+		return true;
+	for (int i = 0; i < found->count; i++)
+		if (reasons_doubt(&found->claims[i].reasons))
+			return true;
+	return false;
+}
+
+struct judgement
+ingest_judge(const struct sender_conf *c, const struct proof *proof, const struct reading *r,
+    int64_t arrived_ms, bool history)
+{
+	struct judgement j = {.verdict = VERDICT_OTHER, .trusted = is_trusted(c, proof)};
+
+	reasons_join(&j.reasons, &proof->reasons);
+	reasons_join(&j.reasons, &r->found.reasons);
+	if (j.trusted && !history)
+		replay_check(c, time_known(r->date_ms), time_known(arrived_ms), &j.reasons);
+	if (r->found.kind != RULE_APPROVAL)
+		return j;
+	j.verdict = VERDICT_SUSPICIOUS;
+	if (j.trusted && r->found.count > 0 && !any_doubt(&j.reasons, &r->found))
+		j.verdict = VERDICT_APPROVAL;
+	return j;
+}
+
+/* ---- asking the children */
+
+int
+ingest_read(struct ingest *in, struct ingest_mail *m, struct arena *a, struct err *e)
+{
+	digest_sha256(m->raw, m->sha256);
+	m->failed = reader_prove(in->readers, m->raw, a, &m->proof, &m->why) != 0;
+	if (m->failed)
+		m->proof = (struct proof){.detail = SPAN_LIT("")};
+	else
+		m->failed = reader_read(in->readers, m->raw, is_trusted(in->sender, &m->proof), a,
+		    &m->reading, &m->why) != 0;
+	db_lock_progress(in->lock);
+	if (m->failed && m->why.kind == ERR_FATAL) {
+		*e = m->why;
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- rows */
+
+/* One mail on its way into the tables. */
+struct entry {
+	struct ingest			*in;
+	const struct ingest_mail	*mail;
+	struct judgement		 judged;
+	const char			*ref;		/* "mail_17" */
+	const char			*hash;		/* of its bytes, in hex: names it */
+	struct arena			 arena;
+	int64_t				 claims, held;
+};
+
+static void
+reasons_put(struct json *list, const struct reasons *r)
+{
+	for (int i = 0; i < r->count; i++) {
+		const struct reason	*reason = &r->list[i];
+		struct json		*o = json_object();
+
+		json_put_text(o, "code", reason->code);
+		json_put_bool(o, "doubt", reason->doubt);
+		json_put_text(o, "field", reason->field < 0 ? NULL :
+		    field_name((enum field)reason->field));
+		json_add(list, o);
+	}
+}
+
+/* As a JSON column: those of a claim (may be NULL) and of its mail. */
+static const char *
+reasons_json(const struct reasons *claim, const struct reasons *mail, struct arena *a)
+{
+	struct json	*list = json_array();
+	const char	*text;
+
+	if (claim != NULL)
+		reasons_put(list, claim);
+	reasons_put(list, mail);
+	text = json_print(list, a);
+	json_free(list);
+	return text;
+}
+
+static const char *
+evidence_json(const struct found_claim *c, struct arena *a)
+{
+	struct json	*fields = json_object();
+	const char	*text;
+
+	for (int f = 0; f < FIELDS; f++) {
+		const struct evidence	*v = &c->evidence[f];
+		struct json		*o = NULL;
+
+		if (v->text.p != NULL) {
+			o = json_object();
+			json_put_int(o, "part", v->part);
+			json_put_int(o, "line", v->line);
+			json_put_int(o, "cell", v->cell);
+			json_put_span(o, "text", v->text);
+		}
+		json_put(fields, field_name((enum field)f), o);
+	}
+	text = json_print(fields, a);
+	json_free(fields);
+	return text;
+}
+
+static const char *
+text_of(struct span s, struct arena *a)
+{
+	return s.p == NULL ? NULL : arena_textn(a, s.p, s.n);
+}
+
+/* What every event about a mail says: ids and sender, never its text. */
+static struct json *
+mail_data(struct entry *n)
+{
+	struct json	*data = json_object(), *sender = json_object();
+	const char	*domain = n->mail->proof.from_domain;
+
+	json_put_text(sender, "domain", domain[0] != '\0' ? domain : NULL);
+	json_put_text(sender, "proof", proof_name(n->mail->proof.kind));
+	json_put_text(data, "id", n->ref);
+	json_put_text(data, "mailbox", n->in->mailbox);
+	json_put(data, "sender", sender);
+	return data;
+}
+
+static int
+tell(struct entry *n, const char *type, const char *subject, const char *cause, struct json *data,
+    struct err *e)
+{
+	const struct event_new ev = {
+		.type = type, .ref = n->ref, .subject = subject, .cause = cause, .data = data,
+		.history = n->mail->history,
+	};
+
+	return event_add(n->in->db, &ev, n->in->now_ms, e);
+}
+
+static int
+tell_recognised(struct entry *n, struct err *e)
+{
+	struct json *data = mail_data(n);
+
+	json_put_text(data, "kind", rule_kind_name(n->mail->reading.found.kind));
+	json_put_text(data, "fate", mail_fate_name(MAIL_READ));
+	json_put_time(data, "date", time_known(n->mail->reading.date_ms));
+	return tell(n, "mail.recognised", n->hash, n->hash, data, e);
+}
+
+/* A changed template is an alarm, one a day from each domain; history must not use up today's. */
+static int
+tell_unmatched(struct entry *n, struct err *e)
+{
+	const char	*domain = n->mail->proof.from_domain;
+	struct json	*data = mail_data(n), *list = json_array();
+
+	reasons_put(list, &n->judged.reasons);
+	json_put(data, "reasons", list);
+	json_put_time(data, "date", time_known(n->mail->reading.date_ms));
+	return tell(n, "mail.unmatched", domain, arena_printf(&n->arena, "%s %.10s%s", domain,
+	    clock_iso(n->in->now_ms).s, n->mail->history ? " history" : ""), data, e);
+}
+
+static int
+claim_store(struct entry *n, int i, struct err *e)
+{
+	const struct found_claim *f = &n->mail->reading.found.claims[i];
+	struct arena		 *a = &n->arena;
+	bool			  sure = n->judged.trusted && !reasons_doubt(&f->reasons) &&
+				      !reasons_doubt(&n->judged.reasons);
+	struct claim		  c = {
+		.mail_id = n->mail->id, .n = i,
+		.trusted = n->judged.trusted, .history = n->mail->history,
+		.state = sure ? CLAIM_PENDING : CLAIM_HELD,
+		.org_scheme = identifier_scheme_name(f->scheme),
+		.country = identifier_country(f->scheme),
+		.org_number = text_of(f->value[FIELD_ORG_NUMBER], a),
+		.merchant_name = text_of(f->value[FIELD_MERCHANT_NAME], a),
+		.msn = text_of(f->value[FIELD_MSN], a),
+		.sales_unit_name = text_of(f->value[FIELD_SALES_UNIT_NAME], a),
+		.reasons = reasons_json(&f->reasons, &n->judged.reasons, a),
+		.evidence = evidence_json(f, a),
+	};
+	int64_t			  id;
+
+	if (c.state == CLAIM_PENDING)
+		c.next_ms = n->in->now_ms;
+	if (claim_add(n->in->db, &c, n->hash, n->in->now_ms, &id, e) != 0)
+		return -1;
+	n->claims++;
+	n->held += c.state == CLAIM_HELD;
+	return 0;
+}
+
+static int
+message_store(struct entry *n, struct err *e)
+{
+	const struct ingest_mail *m = n->mail;
+	const struct message_new  msg = {
+		.message_id = text_of(m->reading.message_id, &n->arena),
+		.from_domain = m->proof.from_domain,
+		.proof = proof_name(m->proof.kind),
+		.proof_detail = arena_textn(&n->arena, m->proof.detail.p, m->proof.detail.n),
+		.kind = rule_kind_name(m->reading.found.kind),
+		.rule = m->reading.found.rule,
+		.rules_hash = m->reading.rules_hash,
+		.language = m->reading.found.language,
+		.reasons = reasons_json(NULL, &n->judged.reasons, &n->arena),
+		.date_ms = time_known(m->reading.date_ms),
+		.trusted = n->judged.trusted,
+	};
+
+	return mail_message(n->in->db, m->id, &msg, e);
+}
+
+static int
+quarantine(struct entry *n, const char *why, struct err *e)
+{
+	struct json	*data = mail_data(n), *list = json_array();
+	struct ingest	*in = n->in;
+	int64_t		 id = n->mail->id;
+
+	reasons_put(list, &n->judged.reasons);
+	json_put(data, "reasons", list);
+	json_put_text(data, "error", why);
+	if (tell(n, "mail.quarantined", n->hash, n->hash, data, e) != 0 ||
+	    mail_settle(in->db, id, MAIL_QUARANTINED, why, NULL, in->now_ms, e) != 0 ||
+	    mail_keep(in->db, id, n->judged.trusted, n->mail->raw, e) != 0)
+		return -1;
+	in->quarantined++;
+	in->waiting++;
+	log_info("mail.quarantined", "mail", n->ref, "mailbox", in->mailbox, "proof",
+	    proof_name(n->mail->proof.kind), "error", why, NULL);
+	return 0;
+}
+
+/* An alert of ours that came back: an endpoint may be the polled mailbox. */
+static int
+is_own(struct entry *n, bool *own, struct err *e)
+{
+	struct span id = n->mail->reading.message_id;
+
+	*own = false;
+	return n->judged.trusted || id.p == NULL ? 0 : delivery_is_ours(n->in->db, id, own, e);
+}
+
+/* What a trusted mail is told by, besides its claims. Untrusted mail makes no noise of its own. */
+static int
+kind_tell(struct entry *n, struct err *e)
+{
+	switch (n->mail->reading.found.kind) {
+	case RULE_APPROVAL:
+	case RULE_KINDS:
+		return 0;
+	case RULE_NONE:
+		return tell_unmatched(n, e);
+	case RULE_TEST_UNIT:
+	case RULE_DECLINED:
+	case RULE_NEEDS_INFORMATION:
+	case RULE_RECEIVED:
+	case RULE_DEACTIVATED:
+	case RULE_OTHER:
+		return tell_recognised(n, e);
+	}
+	return 0;
+}
+
+static void
+read_log(const struct entry *n)
+{
+	const struct extraction *found = &n->mail->reading.found;
+
+	log_info("mail.read", "mail", n->ref, "mailbox", n->in->mailbox,
+	    "verdict", verdict_name(n->judged.verdict),
+	    "kind", found->kind == RULE_NONE ? "none" : rule_kind_name(found->kind),
+	    "rule", found->rule, "proof", proof_name(n->mail->proof.kind),
+	    "claims", log_num(n->claims).s, "held", log_num(n->held).s, NULL);
+}
+
+static int
+read_store(struct entry *n, struct err *e)
+{
+	const struct ingest_mail *m = n->mail;
+	const struct extraction	 *found = &m->reading.found;
+	struct ingest		 *in = n->in;
+	bool			  own;
+
+	n->judged = ingest_judge(in->sender, &m->proof, &m->reading, m->arrived_ms, m->history);
+	if (is_own(n, &own, e) != 0 || message_store(n, e) != 0)
+		return -1;
+	if (own) {
+		log_info("mail.own", "mail", n->ref, "mailbox", in->mailbox, NULL);
+		return mail_settle(in->db, m->id, MAIL_OWN, NULL, NULL, in->now_ms, e);
+	}
+	if (n->judged.trusted && found->kind == RULE_APPROVAL && found->count == 0)
+		return quarantine(n, "an approval of which nothing could be read", e);
+	if (mail_settle(in->db, m->id, MAIL_READ, NULL, NULL, in->now_ms, e) != 0)
+		return -1;
+	for (int i = 0; i < found->count; i++)
+		if (claim_store(n, i, e) != 0)
+			return -1;
+	if ((n->judged.trusted || n->claims > 0) &&
+	    mail_keep(in->db, m->id, n->judged.trusted, m->raw, e) != 0)
+		return -1;
+	if (n->judged.trusted && kind_tell(n, e) != 0)
+		return -1;
+	in->read++;
+	in->claims += n->claims;
+	in->waiting += n->held;
+	read_log(n);
+	return 0;
+}
+
+static int
+fail_store(struct entry *n, struct err *e)
+{
+	const struct err *why = &n->mail->why;
+
+	if (why->kind == ERR_REJECT) {
+		n->judged.trusted = is_trusted(n->in->sender, &n->mail->proof);
+		reasons_join(&n->judged.reasons, &n->mail->proof.reasons);
+		return quarantine(n, why->msg, e);
+	}
+	log_info("mail.waits", "mail", n->ref, "mailbox", n->in->mailbox, "error", why->msg, NULL);
+	return mail_failed(n->in->db, n->mail->id, why->msg, e);
+}
+
+static int
+inherit(struct entry *n, int64_t same_as, struct err *e)
+{
+	if (mail_inherit(n->in->db, n->mail->id, same_as, n->in->now_ms, e) != 0)
+		return -1;
+	log_info("mail.known", "mail", n->ref, "mailbox", n->in->mailbox, "same_as",
+	    arena_printf(&n->arena, "mail_%lld", (long long)same_as), NULL);
+	return 0;
+}
+
+int
+ingest_store(struct ingest *in, const struct ingest_mail *m, struct err *e)
+{
+	struct entry	n = {.in = in, .mail = m};
+	int64_t		same_as = 0;
+	int		rc = -1;
+
+	n.ref = arena_printf(&n.arena, "mail_%lld", (long long)m->id);
+	n.hash = digest_hex(&n.arena, m->sha256, sizeof m->sha256);
+	if (mail_hashed(in->db, m->id, m->sha256, &same_as, e) != 0)
+		goto out;
+	if (same_as != 0)
+		rc = inherit(&n, same_as, e);
+	else if (m->failed)
+		rc = fail_store(&n, e);
+	else
+		rc = read_store(&n, e);
+out:
+	arena_free(&n.arena);
+	return rc;
+}

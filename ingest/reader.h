@@ -1,0 +1,42 @@
+/*
+ * reader - asks the children (approvals-reader) and survives them
+ *
+ * Starts a child when a mail needs it, replaces it after READER_MAX_MAILS, never lets one that read an
+ * untrusted mail read a trusted one, sets its CPU allowance before each mail and keeps a wall clock.
+ * A child killed by SIGSEGV, SIGSYS, SIGXCPU, another crash or our clock: the mail is tried once more alone in a
+ * fresh child, then ERR_REJECT (quarantine). Out of memory or descriptors: ERR_RETRY with ERR_NOMEM (the mail stays
+ * pending). Children get no descriptor but their pipe and stderr, no environment, no secret.
+ */
+#ifndef INGEST_READER_H
+#define INGEST_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "read/reading.h"
+
+#define READER_MAX_MAILS	500	/* served by one child; screening counts a question as one */
+#define READER_CPU_SECONDS	1	/* for one mail (granted in whole seconds above what was used) */
+#define READER_WALL_MS		10000	/* for one mail, on a loaded machine */
+
+struct readers;
+
+/*
+ * Nothing is started yet. `setup` (its role aside) must outlive it. `program` is the path of
+ * approvals-reader, NULL: beside our own executable, else in libexec.
+ */
+int	readers_open(const struct reading_setup *setup, const char *program, struct readers **, struct err *);
+void	readers_close(struct readers *);
+
+/* Header blocks to candidates: candidate[i] is set for each of n (any n). Untrusted child. */
+int	reader_screen(struct readers *, const struct span *headers, size_t n, bool *candidate, struct err *);
+int	reader_prove(struct readers *, struct span raw, struct arena *, struct proof *, struct err *);
+/* `trusted` picks the child: whether the proof of this mail is an accepted one. */
+int	reader_read(struct readers *, struct span raw, bool trusted, struct arena *, struct reading *, struct err *);
+/* Starts a reader with this setup, so that broken rules and a missing sandbox are told: ERR_CONFIG. */
+int	reader_try(struct readers *, struct err *);
+
+#endif

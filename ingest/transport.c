@@ -1,0 +1,642 @@
+/* What each bound here stops was measured on libetpan 1.9.4, which believes what it reads. */
+#include "ingest/transport.h"
+
+#include <curl/curl.h>
+#include <errno.h>
+#include <libetpan/libetpan.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define GREETING	"* PREAUTH approvals\r\n"
+#define STOP_LOOK_MS	1000	/* how often a waiting read looks whether it should stop */
+#define ANSWER_BYTES	512	/* kept of the login's answer: its code and some words */
+#define NUMBER_DIGITS	10	/* of 4294967295, the largest of RFC 9051; libetpan wraps above */
+
+struct transport {
+	CURL			*curl;
+	struct curl_slist	*names;
+	volatile const int	*stop;
+	curl_socket_t		 fd;
+	int64_t			 deadline_ms;	/* monotonic */
+	struct guard		 guard;
+	size_t			 greeted;	/* bytes of GREETING handed out */
+	bool			 ended;
+	struct err		 why;
+};
+
+/* What is seen of the dialogue up to the login's answer. */
+struct login_watch {
+	char	answer[ANSWER_BYTES];	/* the last tagged line */
+	size_t	n;
+};
+
+/* ---- the guard */
+
+void
+guard_arm(struct guard *g, size_t budget)
+{
+	g->budget = budget;
+	g->shown = 0;
+}
+
+static void
+guard_line(struct guard *g)
+{
+	struct guard fresh = {.budget = g->budget, .shown = g->shown};
+
+	*g = fresh;
+}
+
+static bool
+four(const struct guard *g, const char *word)
+{
+	uint32_t have = g->before;
+
+	for (int i = 3; i >= 0; i--, have >>= 8)
+		if ((char)(have & 0xff) != word[i])
+			return false;
+	return true;
+}
+
+/* Whether libetpan will take the digits just read as a 32-bit number that we use. */
+static bool
+number_counts(const struct guard *g)
+{
+	if (g->state == GUARD_TEXT)	/* [UIDNEXT n], [UIDVALIDITY n] */
+		return g->code && (four(g, "EXT ") || four(g, "ITY "));
+	return g->search || g->brace == BRACE_OPEN || four(g, "UID ") || four(g, "IZE ");
+}
+
+static bool
+number_bad(const struct guard *g)
+{
+	return g->digits > NUMBER_DIGITS || g->number > UINT32_MAX;
+}
+
+static int
+guard_number(struct guard *g, char c, struct err *e)
+{
+	if (c >= '0' && c <= '9') {
+		if (g->digits++ == 0)
+			g->number = 0;
+		if (g->digits <= NUMBER_DIGITS)
+			g->number = g->number * 10 + (uint64_t)(c - '0');
+		return 0;
+	}
+	if (g->digits > 0 && number_counts(g)) {
+		if (number_bad(g))
+			return err_set(
+			    e, ERR_RETRY, "the server sent a number of more than 32 bits");
+		if (g->search && ++g->shown > TRANSPORT_MAX_SHOWN)
+			return err_set(e, ERR_RETRY, "the folder shows more than %d mails",
+			    TRANSPORT_MAX_SHOWN);
+	}
+	if (g->brace != BRACE_OPEN)
+		g->digits = 0;
+	g->before = g->before << 8 | (unsigned char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
+	return 0;
+}
+
+/*
+ * {digits} and a line end, exactly: libetpan also takes {-5} and {5} with the literal on the same
+ * line. Answers 1 when c was part of it, 2 when the literal begins after c.
+ */
+static int
+guard_brace(struct guard *g, char c, struct err *e)
+{
+	switch (g->brace) {
+	case BRACE_NONE:
+		if (c != '{')
+			return 0;
+		g->brace = BRACE_OPEN;
+		g->digits = 0;
+		return 1;
+	case BRACE_OPEN:
+		if (c >= '0' && c <= '9')
+			return 1;
+		if (c != '}' || g->digits == 0)
+			break;
+		g->brace = BRACE_CLOSED;
+		return 1;
+	case BRACE_CLOSED:
+		if (c == '\r') {
+			g->brace = BRACE_CR;
+			return 1;
+		}
+		/* FALLTHROUGH */
+	case BRACE_CR:
+		if (c != '\n')
+			break;
+		if (g->number > g->budget)
+			return err_set(e, ERR_RETRY,
+			    "the server announced %llu bytes where %zu are allowed",
+			    (unsigned long long)g->number, g->budget);
+		g->literal = (size_t)g->number;
+		g->brace = BRACE_NONE;
+		g->digits = 0;
+		return 2;
+	}
+	return err_set(e, ERR_RETRY, "the server sent a malformed literal");
+}
+
+/* Inside a response with data: quotes, literals, nesting. 1: the line is over. */
+static int
+guard_data(struct guard *g, char c, struct err *e)
+{
+	int brace;
+
+	if (g->quoted) {
+		if (c == '\n')
+			return err_set(e, ERR_RETRY, "the server sent a line end inside quotes");
+		if (g->escaped || c == '\\')
+			g->escaped = !g->escaped;
+		else if (c == '"')
+			g->quoted = false;
+		return 0;
+	}
+	if (guard_number(g, c, e) == -1 || (brace = guard_brace(g, c, e)) == -1)
+		return -1;
+	if (brace > 0)
+		return 0;
+	if (c == '"')
+		g->quoted = true;
+	else if (c == '(' && ++g->depth > TRANSPORT_MAX_DEPTH)
+		return err_set(
+		    e, ERR_RETRY, "the server nested more than %d lists", TRANSPORT_MAX_DEPTH);
+	else if (c == ')')
+		g->depth--;
+	return c == '\n';
+}
+
+/* Inside a status line: text, but for a code in brackets at its start. 1: the line is over. */
+static int
+guard_text(struct guard *g, char c, struct err *e)
+{
+	if (c == '\n')
+		return 1;
+	if (c == '[')
+		g->code = true;
+	if (!g->code)
+		return 0;
+	if (guard_number(g, c, e) == -1)
+		return -1;
+	if (c == '{')
+		return err_set(e, ERR_RETRY, "the server sent a literal in a status line");
+	if (c == '(' && ++g->depth > TRANSPORT_MAX_DEPTH)
+		return err_set(
+		    e, ERR_RETRY, "the server nested more than %d lists", TRANSPORT_MAX_DEPTH);
+	if (c == ')')
+		g->depth--;
+	if (c == ']')
+		g->code = false;
+	return 0;
+}
+
+/* The word after "* " has ended: what sort of line is it? */
+static int
+guard_sort(struct guard *g, struct err *e)
+{
+	static const char *const status[] = {"OK", "NO", "BAD", "BYE", "PREAUTH"};
+	struct span word = {g->word, g->word_n};
+
+	g->state = GUARD_DATA;
+	for (size_t i = 0; i < COUNT(status); i++)
+		if (span_is_nocase(word, status[i]))
+			g->state = GUARD_TEXT;
+	g->search = span_is_nocase(word, "SEARCH");
+	if (span_digits(word) && number_bad(g))
+		return err_set(e, ERR_RETRY, "the server sent a number of more than 32 bits");
+	g->digits = 0;
+	return 0;
+}
+
+static bool
+is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
+/* One byte outside of literals; 1: the line is over. */
+static int
+guard_byte(struct guard *g, char c, struct err *e)
+{
+	switch (g->state) {
+	case GUARD_START:
+		if (c == '*')
+			g->state = GUARD_STAR;
+		else if (c != ' ' && c != '\t' && c != '\r' && c != '\n')
+			g->state = GUARD_TEXT;	/* tagged, or "+ ": no data in either */
+		return c == '\n';
+	case GUARD_STAR:
+		if (g->word_n == 0 && c == ' ')
+			return 0;
+		if (is_word(c)) {
+			if (c >= '0' && c <= '9' && guard_number(g, c, e) == -1)
+				return -1;
+			if (g->word_n < sizeof(g->word))
+				g->word[g->word_n++] = c;
+			return 0;
+		}
+		if (guard_sort(g, e) == -1)
+			return -1;
+		return g->state == GUARD_TEXT ? guard_text(g, c, e) : guard_data(g, c, e);
+	case GUARD_TEXT:
+		return guard_text(g, c, e);
+	case GUARD_DATA:
+		return guard_data(g, c, e);
+	}
+	return -1;
+}
+
+int
+guard_pass(struct guard *g, const char *p, size_t n, struct err *e)
+{
+	if (n > g->budget)
+		return err_set(e, ERR_RETRY, "the server sent more than the command allows");
+	while (n > 0) {
+		size_t take = g->literal < n ? g->literal : n;
+		int over;
+
+		g->literal -= take;
+		g->budget -= take;
+		p += take;
+		n -= take;
+		if (n == 0)
+			break;
+		g->budget--;
+		if (++g->line > TRANSPORT_MAX_LINE)
+			return err_set(e, ERR_RETRY,
+			    "the server sent a line of more than %zu bytes", TRANSPORT_MAX_LINE);
+		if ((over = guard_byte(g, *p, e)) == -1)
+			return -1;
+		if (over)
+			guard_line(g);
+		p++;
+		n--;
+	}
+	return 0;
+}
+
+/* ---- the stream under libetpan */
+
+static int
+transport_end(struct transport *t, enum err_kind kind, enum err_what what, const char *msg)
+{
+	if (!t->ended)
+		err_what(&t->why, kind, what, "%s", msg);
+	t->ended = true;
+	return -1;
+}
+
+/* Waits until the socket is ready; -1 at the deadline or a signal to stop. */
+static int
+transport_wait(struct transport *t, short events)
+{
+	for (;;) {
+		int64_t left = t->deadline_ms - clock_mono_ms();
+		struct pollfd pfd = {.fd = t->fd, .events = events};
+		int n;
+
+		if (t->stop != NULL && *t->stop)
+			return transport_end(t, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
+		if (left <= 0)
+			return transport_end(
+			    t, ERR_RETRY, ERR_ANY, "the server did not answer in time");
+		n = poll(&pfd, 1, left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS);
+		if (n > 0)
+			return 0;
+		if (n == -1 && errno != EINTR)
+			return transport_end(t, ERR_RETRY, ERR_ANY, strerror(errno));
+	}
+}
+
+static ssize_t
+low_read(mailstream_low *low, void *buf, size_t size)
+{
+	struct transport *t = low->data;
+	size_t n = sizeof(GREETING) - 1 - t->greeted;
+
+	if (n > 0) {
+		if (n > size)
+			n = size;
+		memcpy(buf, &GREETING[t->greeted], n);
+		t->greeted += n;
+		return (ssize_t)n;
+	}
+	for (;;) {
+		CURLcode code;
+
+		if (t->ended)
+			return -1;
+		/* a server that drips never makes us wait, so the deadline is looked at here too */
+		if (clock_mono_ms() >= t->deadline_ms)
+			return transport_end(
+			    t, ERR_RETRY, ERR_ANY, "the server did not answer in time");
+		code = curl_easy_recv(t->curl, buf, size, &n);
+		if (code == CURLE_AGAIN) {
+			transport_wait(t, POLLIN);
+			continue;
+		}
+		if (code != CURLE_OK)
+			return transport_end(t, ERR_RETRY, ERR_ANY, "the connection was lost");
+		if (n == 0)
+			return transport_end(
+			    t, ERR_RETRY, ERR_ANY, "the server closed the connection");
+		if (guard_pass(&t->guard, buf, n, &t->why) == -1) {
+			t->ended = true;
+			return -1;
+		}
+		return (ssize_t)n;
+	}
+}
+
+static ssize_t
+low_write(mailstream_low *low, const void *buf, size_t size)
+{
+	struct transport *t = low->data;
+
+	for (;;) {
+		CURLcode code;
+		size_t n;
+
+		if (t->ended)
+			return -1;
+		code = curl_easy_send(t->curl, buf, size, &n);
+		if (code == CURLE_OK && n > 0)
+			return (ssize_t)n;
+		if (code != CURLE_AGAIN && code != CURLE_OK)
+			return transport_end(t, ERR_RETRY, ERR_ANY, "the connection was lost");
+		transport_wait(t, POLLOUT);
+	}
+}
+
+static int
+low_close(mailstream_low *low)
+{
+	(void)low;
+	return 0;
+}
+
+static int
+low_get_fd(mailstream_low *low)
+{
+	return ((struct transport *)low->data)->fd;
+}
+
+static void
+low_free(mailstream_low *low)
+{
+	free(low);
+}
+
+static void
+low_cancel(mailstream_low *low)
+{
+	(void)low;
+}
+
+static struct mailstream_cancel *
+low_get_cancel(mailstream_low *low)
+{
+	(void)low;
+	return NULL;
+}
+
+static carray *
+low_get_chain(mailstream_low *low)
+{
+	(void)low;
+	return NULL;
+}
+
+void *
+transport_low(struct transport *t)
+{
+	/* not const: libetpan's type asks for it; nothing writes to it */
+	static mailstream_low_driver driver = {
+		.mailstream_read = low_read,
+		.mailstream_write = low_write,
+		.mailstream_close = low_close,
+		.mailstream_get_fd = low_get_fd,
+		.mailstream_free = low_free,
+		.mailstream_cancel = low_cancel,
+		.mailstream_get_cancel = low_get_cancel,
+		.mailstream_get_certificate_chain = low_get_chain,
+	};
+	mailstream_low *low = mailstream_low_new(t, &driver);
+
+	if (low == NULL)
+		arena_no_memory();
+	return low;
+}
+
+/* ---- connecting */
+
+static bool
+code_is(struct span *rest, const char *code)
+{
+	struct span want = span_of(code);
+
+	return rest->n > want.n && span_eq_nocase(span_take(*rest, want.n), want) &&
+	    (rest->p[want.n] == ']' || rest->p[want.n] == ' ');
+}
+
+bool
+transport_refused(struct span line)
+{
+	struct span tag, word, rest = span_trim(line);
+
+	span_cut(&rest, ' ', &tag);
+	span_cut(&rest, ' ', &word);
+	if (span_is(tag, "*") || span_is(tag, "+") || !span_is_nocase(word, "NO"))
+		return false;
+	if (rest.n == 0 || rest.p[0] != '[')
+		return true;
+	rest = span_from(rest, 1);
+	return code_is(&rest, "AUTHENTICATIONFAILED") || code_is(&rest, "AUTHORIZATIONFAILED");
+}
+
+/* CURLOPT_HEADERFUNCTION: each line of the server up to the login's answer. */
+static size_t
+watch_line(char *p, size_t size, size_t n, void *arg)
+{
+	const struct span alert = SPAN_LIT("[ALERT]");
+	struct login_watch *w = arg;
+	struct span line = {p, size * n};
+	ptrdiff_t at = span_find(line, alert, 0);
+
+	if (at >= 0) {
+		struct span text = span_take(span_trim(span_from(line, (size_t)at + alert.n)), 200);
+		char shown[201];
+
+		memcpy(shown, text.p, text.n);
+		shown[text.n] = '\0';
+		log_warn("imap.alert", "text", shown, NULL);
+	}
+	if (line.n > 0 && line.p[0] != '*' && line.p[0] != '+') {
+		w->n = line.n < sizeof(w->answer) ? line.n : sizeof(w->answer);
+		memcpy(w->answer, line.p, w->n);
+	}
+	return size * n;
+}
+
+/* CURLOPT_XFERINFOFUNCTION: called at least once a second; not 0 ends the attempt. */
+static int
+watch_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct transport_login *login = arg;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return login->stop != NULL && *login->stop;
+}
+
+/* Fills e; *unanswered: the server was not asked, since it offers no mechanism that we allowed. */
+static int
+login_failed(CURLcode code, const char *words, const struct login_watch *w, const char *url,
+    bool *unanswered, struct err *e)
+{
+	struct arena a = {0};
+	struct span answer = span_trim((struct span){w->answer, w->n}), tag;
+	const char *host = http_host(url, &a);
+
+	span_cut(&answer, ' ', &tag);
+	/* then the last tagged line is still the OK of CAPABILITY or STARTTLS */
+	*unanswered = code == CURLE_LOGIN_DENIED && span_is_nocase(span_take(answer, 2), "OK");
+	if (code == CURLE_ABORTED_BY_CALLBACK)
+		err_what(e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
+	else if (code != CURLE_LOGIN_DENIED)
+		http_failed(code, words, url, e);
+	else if (*unanswered)
+		err_set(e, ERR_RETRY, "%s: the server offers no login by password", host);
+	else if (transport_refused((struct span){w->answer, w->n}))
+		err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused the login: check user and"
+		    " password_file", host);
+	else
+		err_set(e, ERR_RETRY, "%s: the server does not take logins now: %.*s", host,
+		    (int)span_take(answer, 120).n, answer.p);
+	arena_free(&a);
+	return -1;
+}
+
+/* curl_easy_setopt() one after the other; the first that fails counts. */
+static CURLcode
+login_options(CURL *curl, const struct transport_login *login, const char *mechanisms,
+    struct login_watch *w, char *words)
+{
+	CURLcode code = curl_easy_setopt(curl, CURLOPT_CONNECT_ONLY, 1L);
+
+#define SET(option, value) \
+	if (code == CURLE_OK) \
+		code = curl_easy_setopt(curl, option, value)
+	SET(CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
+	SET(CURLOPT_USERNAME, login->user);
+	SET(CURLOPT_PASSWORD, login->password);
+	SET(CURLOPT_LOGIN_OPTIONS, mechanisms);
+	SET(CURLOPT_TIMEOUT_MS, (long)TRANSPORT_LOGIN_MS);
+	SET(CURLOPT_NOPROGRESS, 0L);
+	SET(CURLOPT_XFERINFOFUNCTION, watch_stop);
+	SET(CURLOPT_XFERINFODATA, login);
+	SET(CURLOPT_HEADERFUNCTION, watch_line);
+	SET(CURLOPT_HEADERDATA, w);
+	SET(CURLOPT_ERRORBUFFER, words);
+#undef SET
+	return code;
+}
+
+static int
+login_try(const struct transport_login *login, const char *mechanisms, struct transport **t,
+    bool *unanswered, struct err *e)
+{
+	char words[CURL_ERROR_SIZE] = "";
+	struct login_watch w = {.n = 0};
+	void *names = NULL;
+	CURL *curl = http_handle(login->net, login->url, &names, e);
+	CURLcode code;
+
+	*unanswered = false;
+	if (curl == NULL)
+		return -1;
+	code = login_options(curl, login, mechanisms, &w, words);
+	if (code == CURLE_OK)
+		code = curl_easy_perform(curl);
+	/* the handle outlives what these point to */
+	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 1L);
+	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, NULL);
+	curl_easy_setopt(curl, CURLOPT_HEADERFUNCTION, NULL);
+	curl_easy_setopt(curl, CURLOPT_HEADERDATA, NULL);
+	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, NULL);
+	if (code == CURLE_OK) {
+		*t = transport_wrap(curl, names, login->stop);
+		return 0;
+	}
+	login_failed(code, words, &w, login->url, unanswered, e);
+	curl_easy_cleanup(curl);
+	curl_slist_free_all(names);
+	return -1;
+}
+
+int
+transport_open(const struct transport_login *login, struct transport **t, struct err *e)
+{
+	bool unanswered;
+
+	*t = NULL;
+	/* encrypted and verified, so the plain mechanisms are the safe ones: no NTLM, no MD5 */
+	if (login_try(login, "AUTH=PLAIN;AUTH=LOGIN", t, &unanswered, e) == 0)
+		return 0;
+	if (!unanswered)
+		return -1;
+	/* what else libcurl knows; the command LOGIN at last */
+	return login_try(login, NULL, t, &unanswered, e);
+}
+
+struct transport *
+transport_wrap(void *curl, void *names, volatile const int *stop)
+{
+	struct transport *t = calloc(1, sizeof(*t));
+
+	if (t == NULL)
+		arena_no_memory();
+	t->curl = curl;
+	t->names = names;
+	t->stop = stop;
+	if (curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &t->fd) != CURLE_OK ||
+	    t->fd == CURL_SOCKET_BAD)
+		transport_end(t, ERR_RETRY, ERR_ANY, "the connection was lost");
+	return t;
+}
+
+void
+transport_close(struct transport *t)
+{
+	if (t == NULL)
+		return;
+	curl_easy_cleanup(t->curl);
+	curl_slist_free_all(t->names);
+	free(t);
+}
+
+void
+transport_command(struct transport *t, int64_t within_ms, size_t budget)
+{
+	t->deadline_ms = clock_mono_ms() + within_ms;
+	guard_arm(&t->guard, budget);
+}
+
+int
+transport_why(const struct transport *t, struct err *e)
+{
+	if (!t->ended)
+		return 0;
+	*e = t->why;
+	return -1;
+}

@@ -1,0 +1,116 @@
+/*
+ * header - see header.h
+ */
+#include "read/header.h"
+
+#include <string.h>
+
+#include "read/reading.h"
+
+/* Cuts the next line off *left, without its LF or CRLF. */
+static struct span
+line_next(struct span *left)
+{
+	struct span line;
+
+	span_cut(left, '\n', &line);
+	if (line.n > 0 && line.p[line.n - 1] == '\r')
+		line.n--;
+	return line;
+}
+
+static bool
+line_is_odd(struct span line)
+{
+	return memchr(line.p, '\0', line.n) != NULL || memchr(line.p, '\r', line.n) != NULL;
+}
+
+static bool
+name_is_odd(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (name.p[i] <= 0x20 || name.p[i] >= 0x7f)	/* RFC 5322 2.2; char may be signed */
+			return true;
+	return name.n == 0;
+}
+
+/* One unfolded line begins a field, or continues the last one, or breaks the form. */
+static void
+line_take(struct header *h, struct span line)
+{
+	struct header_field	*f = h->count > 0 ? &h->fields[h->count - 1] : NULL;
+	struct span		 name, value = line;
+
+	if (line_is_odd(line) || span_trim(line).n == 0)
+		h->malformed = true;
+	if (line.p[0] == ' ' || line.p[0] == '\t') {
+		if (f == NULL)
+			h->malformed = true;
+		else
+			f->value.n = (size_t)(line.p + line.n - f->value.p);
+		return;
+	}
+	if (!span_cut(&value, ':', &name)) {
+		h->malformed = true;
+		return;
+	}
+	if (name_is_odd(name))
+		h->malformed = true;
+	h->fields[h->count++] = (struct header_field){span_trim(name), value};
+}
+
+int
+header_split(struct span mail, struct arena *a, struct header *h, struct err *e)
+{
+	struct span	left = span_take(mail, READING_MAX_HEADERS + 1), line;
+	size_t		whole = left.n;
+
+	*h = (struct header){.fields = arena_array(a, HEADER_MAX_FIELDS, sizeof *h->fields)};
+	while (left.n > 0) {
+		line = line_next(&left);
+		if (line.n == 0)
+			break;
+		if (h->count == HEADER_MAX_FIELDS)
+			return err_set(e, ERR_REJECT, "more than %d header fields", HEADER_MAX_FIELDS);
+		line_take(h, line);
+	}
+	if (whole - left.n > READING_MAX_HEADERS)
+		return err_set(e, ERR_REJECT, "more than %d bytes of header", READING_MAX_HEADERS);
+	return 0;
+}
+
+const struct header_field *
+header_find(const struct header *h, const char *name, size_t *count)
+{
+	const struct header_field *first = NULL;
+
+	*count = 0;
+	for (size_t i = 0; i < h->count; i++) {
+		if (!span_is_nocase(h->fields[i].name, name))
+			continue;
+		if ((*count)++ == 0)
+			first = &h->fields[i];
+	}
+	return first;
+}
+
+struct span
+header_unfold(struct span value, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	value = span_trim(value);
+	arena_put(&b, "", 0);
+	for (size_t i = 0; i < value.n; i++) {
+		char c = value.p[i];
+
+		if (c == '\r' || c == '\n') {
+			while (i + 1 < value.n && strchr("\r\n \t", value.p[i + 1]) != NULL &&
+			    value.p[i + 1] != '\0')
+				i++;
+			c = ' ';
+		}
+		arena_put(&b, &c, 1);
+	}
+	return (struct span){b.p, b.n};
+}

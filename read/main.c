@@ -1,0 +1,299 @@
+/*
+ * main - approvals-reader: the child that touches untrusted bytes
+ *
+ * Started by approvals with a socket as its standard input and output. First frame: settings. Then it
+ * opens what its role needs, locks itself in (read/lock) and answers questions until the stream ends.
+ * A prover opens and calls nothing of MIME, charsets, HTML or PCRE2.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "read/lock.h"
+#include "read/message.h"
+#include "read/prove.h"
+#include "read/reading.h"
+#include "read/screen.h"
+#include "rules/extract.h"
+#include "rules/rule.h"
+
+enum {
+	EXIT_DONE = 0,
+	EXIT_FAILED = 1,	/* the stream broke, or --try was refused */
+	EXIT_USAGE = 2,
+};
+
+#define TRY_BYTES (1024UL * 1024 * 1024)	/* what `--try memory` asks for: more than LOCK_MAX_MEMORY */
+
+struct child {
+	struct arena		 arena;		/* as long as the process */
+	struct reading_setup	 setup;
+	struct rules		*rules;		/* readers only */
+	struct message_door	*door;		/* readers only */
+};
+
+/* ---- answers; each fails only with ERR_REJECT, a bound that the mail passed */
+
+static int
+answer_screen(struct child *c, struct span payload, struct arena *a, struct span *out, struct err *e)
+{
+	struct span	*headers;
+	size_t		 n;
+	char		*yes;
+
+	if (screen_decode(payload, a, &headers, &n, e) < 0)
+		return -1;
+	yes = arena_alloc(a, n);
+	for (size_t i = 0; i < n; i++)
+		yes[i] = screen_candidate(&c->setup, c->rules, c->door, headers[i]) ? 1 : 0;
+	*out = (struct span){yes, n};
+	return 0;
+}
+
+static int
+answer_prove(struct child *c, struct span mail, struct arena *a, struct span *out, struct err *e)
+{
+	struct proof proof;
+
+	if (prove(&c->setup, mail, a, &proof, e) < 0)
+		return -1;
+	*out = proof_encode(&proof, a);
+	return 0;
+}
+
+static void
+reasons_join(struct reasons *to, const struct reasons *from)
+{
+	for (int i = 0; i < from->count; i++)
+		reasons_add(to, from->list[i].code, from->list[i].doubt, from->list[i].field);
+}
+
+static int
+answer_read(struct child *c, struct span mail, struct arena *a, struct span *out, struct err *e)
+{
+	struct message	message;
+	struct reading	r = {0};
+
+	if (message_read(c->door, mail, a, &message, e) < 0 ||
+	    extract(c->rules, &message.document, a, &r.found, e) < 0)
+		return -1;
+	reasons_join(&r.found.reasons, &message.reasons);
+	r.message_id = message.message_id;
+	r.date_ms = message.date_ms;
+	snprintf(r.rules_hash, sizeof r.rules_hash, "%s", rules_hash(c->rules));
+	*out = reading_encode(&r, a);
+	return 0;
+}
+
+/* ---- serving */
+
+static int
+answer(struct child *c, enum frame_type question, struct span payload, struct arena *a, struct err *e)
+{
+	static const struct {
+		enum reading_role	role;
+		enum frame_type		question, answer;
+		int (*make)(struct child *, struct span, struct arena *, struct span *, struct err *);
+	} known[] = {
+		{ ROLE_PROVER, FRAME_PROVE, FRAME_PROVED, answer_prove },
+		{ ROLE_READER, FRAME_SCREEN, FRAME_SCREENED, answer_screen },
+		{ ROLE_READER, FRAME_READ, FRAME_READING, answer_read },
+	};
+	struct span out;
+
+	for (size_t i = 0; i < COUNT(known); i++) {
+		if (known[i].question != question || known[i].role != c->setup.role)
+			continue;
+		if (known[i].make(c, payload, a, &out, e) == 0)
+			return frame_send(STDOUT_FILENO, known[i].answer, out, e);
+		return frame_send(STDOUT_FILENO, FRAME_REJECTED, span_of(e->msg), e);
+	}
+	return err_set(e, ERR_FATAL, "a question of another role: frame type %d", question);
+}
+
+static int
+serve(struct child *c)
+{
+	struct err e;
+
+	for (;;) {
+		struct arena	a = {0};
+		enum frame_type	type;
+		struct span	payload;
+		int		rc = frame_recv(STDIN_FILENO, 0, READING_MAX_FRAME, &a, &type, &payload, &e);
+
+		if (rc < 0) {
+			arena_free(&a);
+			return strcmp(e.msg, "end of stream") == 0 ? EXIT_DONE : EXIT_FAILED;
+		}
+		rc = answer(c, type, payload, &a, &e);
+		arena_free(&a);
+		if (rc < 0)
+			return EXIT_FAILED;
+	}
+}
+
+/* ---- starting */
+
+static int
+refuse(struct span why)
+{
+	struct err e;
+
+	frame_send(STDOUT_FILENO, FRAME_REFUSED, span_take(why, READING_MAX_ANSWER), &e);
+	return EXIT_FAILED;
+}
+
+/* What the role needs, then the lock. *why: the whole text if it fails. */
+static int
+prepare(struct child *c, const char **why)
+{
+	struct err	 e;
+	const char	*errors = NULL;
+
+	*why = NULL;
+	tzset();
+	if (c->setup.role == ROLE_READER) {
+		if (rules_open((const char *const *)c->setup.rules, &c->arena, &c->rules, &errors, &e) < 0) {
+			*why = arena_printf(&c->arena, "%s%s%s", e.msg, errors != NULL ? "\n" : "",
+			    errors != NULL ? errors : "");
+			return -1;
+		}
+		if (message_open(&c->door, &e) < 0)
+			goto fail;
+	}
+	if (lock_enter(&e) == 0)
+		return 0;
+fail:
+	*why = arena_text(&c->arena, e.msg);
+	return -1;
+}
+
+static int
+child_run(void)
+{
+	struct child	c = {0};
+	struct err	e;
+	enum frame_type	type;
+	struct span	payload;
+	const char	*why;
+	int		rc = EXIT_FAILED;
+
+	if (frame_recv(STDIN_FILENO, 0, READING_MAX_ANSWER, &c.arena, &type, &payload, &e) < 0)
+		goto out;
+	if (type != FRAME_SETUP || setup_decode(payload, &c.arena, &c.setup, &e) < 0) {
+		rc = refuse(SPAN_LIT("the settings are not readable: is this approvals-reader of the same version?"));
+		goto out;
+	}
+	if (prepare(&c, &why) < 0)
+		rc = refuse(span_of(why));
+	else if (frame_send(STDOUT_FILENO, FRAME_READY, SPAN_LIT(""), &e) == 0)
+		rc = serve(&c);
+out:
+	message_close(c.door);
+	rules_close(c.rules);
+	arena_free(&c.arena);
+	return rc;
+}
+
+/* ---- by hand */
+
+static void
+say(const char *text)
+{
+	(void)!write(STDOUT_FILENO, text, strlen(text));	/* stdio would ask what the descriptor is */
+}
+
+/* Each tries what a child must never do; true if it could. */
+static bool
+try_file(void)
+{
+	return open("/etc/hostname", O_RDONLY | O_CLOEXEC) >= 0;
+}
+
+static bool
+try_socket(void)
+{
+	return socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0;
+}
+
+static bool
+try_exec(void)
+{
+	char *const argv[] = {(char[]){"true"}, NULL}, *const envp[] = {NULL};
+
+	execve("/bin/true", argv, envp);
+	return false;	/* if it could, we are not here: true(1) has ended with 0 */
+}
+
+static bool
+try_memory(void)
+{
+	char *p = mmap(NULL, TRY_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	for (size_t i = 0; i < TRY_BYTES; i += 4096)
+		p[i] = 1;
+	return true;
+}
+
+/* Locks itself in as for reading a mail, and tries. 0: it was possible; else killed, or refused. */
+static int
+try(const char *what)
+{
+	static const struct { const char *name; bool (*try)(void); } known[] = {
+		{ "file", try_file }, { "socket", try_socket }, { "exec", try_exec }, { "memory", try_memory },
+	};
+	struct err e;
+
+	for (size_t i = 0; i < COUNT(known); i++) {
+		if (strcmp(what, known[i].name) != 0)
+			continue;
+		if (lock_enter(&e) < 0) {
+			fprintf(stderr, "approvals-reader: %s\n", e.msg);
+			return EXIT_FAILED;
+		}
+		if (known[i].try()) {
+			say("not refused\n");
+			return EXIT_DONE;
+		}
+		say("refused\n");
+		return EXIT_FAILED;
+	}
+	fprintf(stderr, "approvals-reader: --try file, socket, exec or memory, not \"%s\"\n", what);
+	return EXIT_USAGE;
+}
+
+int
+main(int argc, char **argv)
+{
+	static const char help[] =
+	    "approvals-reader reads mail for approvals(1), in a sandbox. approvals starts it; there is\n"
+	    "nothing to start by hand but:\n"
+	    "  approvals-reader --try file|socket|exec|memory   locks itself in and tries what it must not:\n"
+	    "                                                   killed or refused is right, status 0 is not\n"
+	    "  approvals-reader --version | --help\n";
+
+	if (argc == 1 && !isatty(STDIN_FILENO)) {
+		close_range(STDERR_FILENO + 1, ~0U, 0);	/* nothing of our parent's */
+		return child_run();
+	}
+	if (argc == 2 && strcmp(argv[1], "--version") == 0)
+		say("approvals-reader " APPROVALS_VERSION "\n");
+	else if (argc == 2 && strcmp(argv[1], "--help") == 0)
+		say(help);
+	else if (argc == 3 && strcmp(argv[1], "--try") == 0)
+		return try(argv[2]);
+	else {
+		fputs(help, stderr);
+		return EXIT_USAGE;
+	}
+	return EXIT_DONE;
+}

@@ -1,0 +1,59 @@
+/*
+ * message - a mail's bytes to a document: MIME, charsets, RFC 2047; the one door to GMime
+ *
+ * Reads the text/plain and text/html parts that a person would see; attachments and forwarded
+ * messages are not read. What could be read in two ways is read in one and is a doubt; what goes past
+ * a bound is ERR_REJECT, never half a mail. Charsets are a closed list, opened by message_open(),
+ * since none can be opened behind read/lock.
+ */
+#ifndef READ_MESSAGE_H
+#define READ_MESSAGE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/span.h"
+#include "rules/document.h"
+#include "rules/extract.h"
+
+#define MESSAGE_MAX_PARTS	100		/* MIME parts, multiparts included; real mail has under 20 */
+#define MESSAGE_MAX_DEPTH	20		/* multiparts in multiparts */
+#define MESSAGE_MAX_SOURCE	(1024 * 1024)	/* bytes of decoded text and HTML source over all parts:
+						   an approval mail is under 100 KiB, and CPU is 1 s */
+
+#define MESSAGE_MAX_DASHES	5000		/* lines that begin with "--" as a boundary does: GMime's parts
+						   cost 1.3 KiB each, before we can count them */
+#define MESSAGE_MAX_MARKS	30		/* combining marks on one letter: UAX #15's stream-safe bound;
+						   sorting them is quadratic */
+
+struct message_door;	/* GMime and the charsets, open */
+
+struct message {
+	struct document	 document;
+	struct span	 message_id;	/* without angle brackets; p NULL: none, or not ASCII */
+	int64_t		 date_ms;	/* Date field; 0 if missing or unreadable */
+	struct reasons	 reasons;
+};
+
+/* ERR_FATAL if a charset of the list is not there. Once per process. */
+int	message_open(struct message_door **, struct err *);
+void	message_close(struct message_door *);
+
+int	message_read(struct message_door *, struct span mail, struct arena *, struct message *,
+	    struct err *);
+
+/*
+ * A header field's value as text: unfolded, encoded words decoded, normalised. *unclear is set (and
+ * never reset) if it has a charset beyond the list, or bytes that are not what they claim to be.
+ */
+struct span	message_decode(struct message_door *, struct span value, struct arena *, bool *unclear);
+
+/*
+ * Valid UTF-8 to visible text: NFC, every kind of space U+0020, line ends LF; what cannot be seen is
+ * taken out, as a remark or a doubt. Keeps LF and TAB.
+ */
+struct span	message_normalise(struct span, struct arena *, struct reasons *);
+
+#endif

@@ -1,0 +1,207 @@
+#include <string.h>
+
+#include "rules/claims.h"
+#include "rules/extract.h"
+#include "rules/kind.h"
+
+/* ---- which rule */
+
+struct choice {
+	const struct rule	*rule;		/* NULL: none fits */
+	struct part_fields	*fields;	/* of each part, with the rule's own labels */
+	bool			 limit;
+	bool			 hid_word;
+};
+
+struct work {
+	const struct rules	*rules;
+	const struct document	*doc;
+	struct arena		*arena;
+	struct part_fields	*shared;	/* found by the labels that all rules share */
+	struct part_fields	**own;		/* per rule: by its own labels too; NULL: not asked yet */
+};
+
+static struct part_fields *
+fields_of_parts(const struct work *w, int owner)
+{
+	struct part_fields *f = arena_array(w->arena, w->doc->count, sizeof(*f));
+
+	for (size_t p = 0; p < w->doc->count; p++)
+		fields_find(w->rules, owner, w->doc, p, w->arena, &f[p]);
+	return f;
+}
+
+static unsigned
+fields_mask(const struct work *w, const struct part_fields *f)
+{
+	unsigned mask = 0;
+
+	for (size_t p = 0; p < w->doc->count; p++)
+		for (int i = 0; i < f[p].count; i++)
+			mask |= 1u << f[p].list[i].field;
+	return mask;
+}
+
+/* The first rule that fits, of rules sorted by priority. */
+static struct choice
+choose(struct work *w, bool one_word, struct kind_text *text, struct arena_buf *trace)
+{
+	struct choice	 c = {.fields = w->shared};
+	struct kind_text shared = kind_text(w->rules, w->doc, w->shared, one_word, w->arena);
+
+	*text = shared;
+	c.hid_word = shared.hid_word;
+	for (int i = 0; i < w->rules->rule_count; i++) {
+		const struct rule	*r = &w->rules->rules[i];
+		struct part_fields	*f = w->shared;
+		struct kind_text	 t = shared;
+
+		if (c.rule != NULL) {
+			if (trace != NULL && trace->n < KIND_MAX_TRACE)
+				arena_putf(trace, "%s: %s comes first\n", r->name, c.rule->name);
+			continue;
+		}
+		if (r->owner >= 0) {
+			if (w->own[i] == NULL)
+				w->own[i] = fields_of_parts(w, r->owner);
+			f = w->own[i];
+			t = kind_text(w->rules, w->doc, f, one_word, w->arena);
+			c.hid_word = c.hid_word || t.hid_word;
+		}
+		if (!kind_fits(r, w->doc, &t, fields_mask(w, f), &c.limit, trace))
+			continue;
+		c.rule = r;
+		c.fields = f;
+		*text = t;
+	}
+	return c;
+}
+
+/* ---- language and claims */
+
+static void
+set_language(const struct work *w, const struct choice *c, const struct kind_text *text,
+    struct extraction *x)
+{
+	unsigned	seen[LANGUAGES] = {0};
+	int		votes[LANGUAGES], l = c->rule != NULL ? c->rule->language : -1;
+
+	for (size_t p = 0; p < w->doc->count; p++)
+		for (int i = 0; i < c->fields[p].count; i++)
+			for (int k = 0; k < LANGUAGES; k++)
+				if (c->fields[p].list[i].languages & 1u << k)
+					seen[k] |= 1u << c->fields[p].list[i].field;
+	for (int k = 0; k < LANGUAGES; k++)
+		votes[k] = __builtin_popcount(seen[k]);
+	if (l < 0)
+		l = kind_language(w->rules, text, votes);
+	if (l >= 0)
+		memcpy(x->language, language_codes[l], sizeof(x->language));
+}
+
+/* Of parts that say the same in other ways, the one that says most. */
+static bool
+is_best(const struct document *d, const struct part_fields *f, size_t part)
+{
+	for (size_t p = 0; p < d->count; p++)
+		if (p != part && d->parts[p].alternative == d->parts[part].alternative &&
+		    (f[p].count > f[part].count || (f[p].count == f[part].count && p < part)))
+			return false;
+	return true;
+}
+
+static void
+make_claims(const struct work *w, const struct part_fields *f, struct extraction *x)
+{
+	const struct document	*d = w->doc;
+	struct finding		*all;
+	struct claim_list	 one[DOCUMENT_MAX_PARTS] = {0}, list;
+	int			 n = 0, room = 0;
+	bool			 full = false;
+
+	for (size_t p = 0; p < d->count; p++)
+		room += f[p].count;
+	all = arena_array(w->arena, (size_t)room, sizeof(*all));
+	for (size_t p = 0; p < d->count; p++) {
+		full = full || f[p].full;
+		if (f[p].limit)
+			reasons_add(&x->reasons, "pattern-limit", true, -1);
+		if (d->parts[p].alternative > 0) {
+			one[p] = claims_make(w->rules, f[p].list, f[p].count, w->arena);
+			for (size_t q = 0; q < p; q++)
+				if (d->parts[q].alternative == d->parts[p].alternative &&
+				    !claims_agree(&one[q], &one[p]))
+					reasons_add(&x->reasons, "parts-disagree", true, -1);
+			if (!is_best(d, f, p))
+				continue;
+		}
+		for (int i = 0; i < f[p].count; i++)
+			all[n++] = f[p].list[i];
+	}
+	list = claims_make(w->rules, all, n, w->arena);
+	if (full || list.too_many)
+		reasons_add(&x->reasons, "too-many-claims", true, -1);
+	x->claims = list.list;
+	x->count = list.count;
+}
+
+static int
+check_bounds(const struct document *d, struct err *e)
+{
+	size_t lines = 0, cells = 0, text = 0;
+
+	if (d->count > DOCUMENT_MAX_PARTS)
+		return err_set(e, ERR_REJECT, "document has %zu text parts, more than %d", d->count,
+		    DOCUMENT_MAX_PARTS);
+	for (size_t p = 0; p < d->count; p++) {
+		lines += d->parts[p].count;
+		for (size_t i = 0; i < d->parts[p].count; i++) {
+			cells += d->parts[p].lines[i].count;
+			for (size_t c = 0; c < d->parts[p].lines[i].count; c++)
+				text += d->parts[p].lines[i].cells[c].n;
+		}
+	}
+	if (lines > DOCUMENT_MAX_LINES || cells > DOCUMENT_MAX_CELLS || text > DOCUMENT_MAX_TEXT)
+		return err_set(e, ERR_REJECT, "document has %zu lines, %zu cells, %zu bytes: too many",
+		    lines, cells, text);
+	return 0;
+}
+
+int
+extract(const struct rules *rules, const struct document *d, struct arena *a, struct extraction *x,
+    struct err *e)
+{
+	struct work		w = {.rules = rules, .doc = d, .arena = a};
+	struct arena_buf	trace = {.arena = a};
+	struct kind_text	text, other_text;
+	struct choice		c, other;
+
+	*x = (struct extraction){.rule = ""};
+	if (check_bounds(d, e) < 0)
+		return -1;
+	w.shared = fields_of_parts(&w, -1);
+	w.own = arena_array(a, (size_t)rules->rule_count, sizeof(*w.own));
+	c = choose(&w, false, &text, &trace);
+	if (c.hid_word) {
+		/* A name of one word ("Avslag") also stands in the text: does the kind hang on it? */
+		other = choose(&w, true, &other_text, NULL);
+		if (other.rule != c.rule &&
+		    ((c.rule != NULL && c.rule->kind == RULE_APPROVAL) ||
+			(other.rule != NULL && other.rule->kind == RULE_APPROVAL))) {
+			reasons_add(&x->reasons, "kind-conflict", true, -1);
+			if (c.rule == NULL || c.rule->kind != RULE_APPROVAL)
+				c = other;
+		}
+	}
+	if (c.limit)
+		reasons_add(&x->reasons, "pattern-limit", true, -1);
+	if (c.rule != NULL) {
+		x->kind = c.rule->kind;
+		x->rule = c.rule->name;
+	}
+	set_language(&w, &c, &text, x);
+	if (x->kind == RULE_APPROVAL)
+		make_claims(&w, c.fields, x);
+	x->trace = (struct span){trace.p != NULL ? trace.p : "", trace.n};
+	return 0;
+}

@@ -1,0 +1,29 @@
+/*
+ * fold - text as the rules compare it: lower case, words apart by one space
+ *
+ * A word is a run of letters and digits. What ends a sentence or a label (. ! ? : ;) becomes the
+ * token "."; all other punctuation only parts words. Phrases, labels and mails go through the same
+ * fold, so that they meet. Case is folded by Unicode's simple mapping for Latin, Greek and Cyrillic;
+ * no other script of our six languages has cases. Soft hyphens and zero-width characters vanish.
+ */
+#ifndef RULES_FOLD_H
+#define RULES_FOLD_H
+
+#include <stdbool.h>
+
+#include "base/arena.h"
+#include "base/span.h"
+
+#define FOLD_MASK '_'			/* stands for a word that is hidden; no fold gives it */
+#define FOLD_ROOM(n) (2 * (n) + 2)	/* bytes that fold_put() of n bytes may need */
+
+/* Appends the tokens of text at out[at], each after one space; returns the new length. */
+size_t		fold_put(char *out, size_t at, struct span text);
+/* The tokens without spaces and "." at the ends: what a phrase or a label is kept as. */
+struct span	fold(struct arena *, struct span text);
+/* True for white space, also that of Unicode. */
+bool		fold_is_space(uint32_t rune);
+/* True for what a word is made of. */
+bool		fold_is_word(uint32_t rune);
+
+#endif

@@ -1,0 +1,323 @@
+#include <string.h>
+
+#include "rules/fold.h"
+#include "rules/kind.h"
+
+#define MAX_NAMES	64	/* names that are hidden where they occur; each costs one search */
+#define TRACE_WORDS	80	/* bytes of a phrase or pattern in the trace */
+
+/* ---- folding a document */
+
+struct names {
+	struct span	list[MAX_NAMES];
+	bool		one_word[MAX_NAMES];
+	int		count;
+};
+
+static void
+names_gather(struct names *n, const struct part_fields *f, size_t parts)
+{
+	for (size_t p = 0; p < parts; p++)
+		for (int i = 0; i < f[p].count; i++) {
+			const struct finding	*x = &f[p].list[i];
+			bool			 known = false;
+
+			if (x->field != FIELD_MERCHANT_NAME && x->field != FIELD_SALES_UNIT_NAME)
+				continue;
+			for (int k = 0; k < n->count && !known; k++)
+				known = span_eq(n->list[k], x->text);
+			if (known || n->count == MAX_NAMES || x->text.n > EXTRACT_MAX_VALUE)
+				continue;
+			n->one_word[n->count] = span_find(x->text, SPAN_LIT(" "), 0) < 0;
+			n->list[n->count++] = x->text;
+		}
+}
+
+static bool
+word_edge(struct span s, size_t at)
+{
+	uint32_t r;
+
+	/* A name ends where no letter goes on; only what stands right there is looked at. */
+	if (at >= s.n)
+		return true;
+	span_rune(s.p + at, s.n - at, &r);
+	return !fold_is_word(r);
+}
+
+static bool
+edge_before(struct span s, size_t at)
+{
+	size_t k = at;
+
+	if (at == 0)
+		return true;
+	do
+		k--;
+	while (k > 0 && ((unsigned char)s.p[k] & 0xc0) == 0x80);
+	return word_edge(s, k);
+}
+
+/* Text with the names in it overwritten by FOLD_MASK, which folds to nothing. */
+static struct span
+text_hide(struct span text, const struct names *n, bool one_word, bool *hid_word, struct arena *a)
+{
+	char *copy = NULL;
+
+	for (int i = 0; i < n->count; i++) {
+		ptrdiff_t at = 0;
+
+		while ((at = span_find(text, n->list[i], (size_t)at)) >= 0) {
+			size_t end = (size_t)at + n->list[i].n;
+
+			if (edge_before(text, (size_t)at) && word_edge(text, end)) {
+				if (n->one_word[i])
+					*hid_word = true;
+				if (!n->one_word[i] || one_word) {
+					if (copy == NULL)
+						copy = arena_textn(a, text.p, text.n);
+					memset(copy + at, FOLD_MASK, n->list[i].n);
+				}
+			}
+			at = (ptrdiff_t)end;
+		}
+	}
+	return copy != NULL ? (struct span){copy, text.n} : text;
+}
+
+struct folded {
+	char	*p;
+	size_t	 n;
+};
+
+/* A paragraph ends at an empty line and at the edge of a table's cell. */
+static void
+body_line(struct folded *out, const struct document_line *l, const size_t *hidden,
+    const struct names *n, bool one_word, bool *hid_word, struct arena *a)
+{
+	bool apart = l->count > 1 || l->table > 0 || l->cells[0].n == 0;
+
+	if (apart && out->n > 0 && out->p[out->n - 1] != '\n')
+		out->p[out->n++] = '\n';
+	for (size_t c = 0; c < l->count; c++) {
+		struct span text = l->cells[c];
+
+		if (hidden[c] != FIELDS_SHOWN)
+			text = span_take(text, hidden[c]);
+		text = text_hide(text, n, one_word, hid_word, a);
+		out->n = fold_put(out->p, out->n, text);
+		if (hidden[c] != FIELDS_SHOWN || apart)
+			out->p[out->n++] = '\n';
+	}
+}
+
+static struct span
+body_fold(const struct document *d, const struct part_fields *f, const struct names *n,
+    bool one_word, bool *hid_word, struct arena *a)
+{
+	struct folded	out = {0};
+	size_t		room = 1;
+
+	for (size_t p = 0; p < d->count; p++)
+		for (size_t i = 0; i < d->parts[p].count; i++) {
+			room += 2;
+			for (size_t c = 0; c < d->parts[p].lines[i].count; c++)
+				room += FOLD_ROOM(d->parts[p].lines[i].cells[c].n) + 1;
+		}
+	out.p = arena_alloc(a, room + d->count);
+	for (size_t p = 0; p < d->count; p++) {
+		for (size_t i = 0; i < d->parts[p].count; i++)
+			body_line(&out, &d->parts[p].lines[i], f[p].hidden + f[p].first[i], n, one_word,
+			    hid_word, a);
+		out.p[out.n++] = '\n';
+	}
+	return (struct span){out.p, out.n};
+}
+
+static struct span
+line_fold(struct span text, const struct names *n, bool one_word, bool *hid_word, struct arena *a)
+{
+	char *out = arena_alloc(a, FOLD_ROOM(text.n));
+
+	return (struct span){out, fold_put(out, 0, text_hide(text, n, one_word, hid_word, a))};
+}
+
+/* ---- finding phrases */
+
+static bool
+at_word_end(struct span text, size_t at)
+{
+	return at >= text.n || text.p[at] == ' ' || text.p[at] == '\n';
+}
+
+static void
+scan(const struct rules *r, struct span text, uint8_t where, uint8_t *hits)
+{
+	for (size_t i = 0; i < text.n; i++) {
+		size_t		 start = i, end;
+		uint32_t	 h, at;
+
+		if (text.p[i] == ' ' || text.p[i] == '\n')
+			continue;
+		for (end = i; !at_word_end(text, end);)
+			end++;
+		i = end;
+		h = rules_word_hash(text.p + start, end - start);
+		for (at = h & r->slot_mask; r->slots[at].count > 0 && r->slots[at].hash != h;)
+			at = (at + 1) & r->slot_mask;
+		for (int k = 0; k < r->slots[at].count; k++) {
+			int		id = r->order[r->slots[at].first + k];
+			struct span	ph = r->phrases[id];
+
+			if (ph.n <= text.n - start && memcmp(ph.p, text.p + start, ph.n) == 0 &&
+			    at_word_end(text, start + ph.n))
+				hits[id] |= where;
+		}
+	}
+}
+
+struct kind_text
+kind_text(const struct rules *r, const struct document *d, const struct part_fields *f,
+    bool one_word, struct arena *a)
+{
+	struct kind_text	 t = {0};
+	struct names		*n = arena_alloc(a, sizeof(*n));
+
+	names_gather(n, f, d->count);
+	t.subject = line_fold(d->subject, n, one_word, &t.hid_word, a);
+	t.from = line_fold(d->from, n, one_word, &t.hid_word, a);
+	t.body = body_fold(d, f, n, one_word, &t.hid_word, a);
+	t.hits = arena_alloc(a, (size_t)r->phrase_count);
+	scan(r, t.subject, IN_SUBJECT, t.hits);
+	scan(r, t.from, IN_FROM, t.hits);
+	scan(r, t.body, IN_BODY, t.hits);
+	return t;
+}
+
+/* ---- conditions */
+
+static enum pattern_result
+pattern_in(struct pattern *p, struct span text)
+{
+	enum pattern_result	r, worst = PATTERN_NO_MATCH;
+	struct span		one;
+
+	while (text.n > 0) {
+		if (!span_cut(&text, '\n', &one))
+			text.n = 0;
+		r = pattern_find(p, one, 0);
+		if (r == PATTERN_MATCH)
+			return r;
+		if (r == PATTERN_LIMIT)
+			worst = r;
+	}
+	return worst;
+}
+
+/* 1 yes, 0 no, -1 a pattern hit its limit. */
+static int
+test_holds(const struct test *t, const struct document *d, const struct kind_text *text,
+    unsigned where, unsigned found)
+{
+	const struct span	places[] = {text->subject, text->body, text->from};
+	int			answer = 0;
+
+	switch (t->type) {
+	case TEST_PHRASE:
+		return (text->hits[t->id] & where) != 0;
+	case TEST_PATTERN:
+		for (size_t i = 0; i < COUNT(places); i++) {
+			enum pattern_result r = PATTERN_NO_MATCH;
+
+			if (where & 1u << i)
+				r = pattern_in(t->pattern, places[i]);
+			if (r == PATTERN_MATCH)
+				return 1;
+			if (r == PATTERN_LIMIT)
+				answer = -1;
+		}
+		return answer;
+	case TEST_REPLY:
+		return d->reply;
+	case TEST_AUTO_REPLY:	/* RFC 3834: auto-generated is what every notice says of itself */
+		return span_is(span_take(d->auto_submitted, 12), "auto-replied");
+	case TEST_REPORT:
+		return d->report;
+	case TEST_FOUND:
+		return (found >> t->id & 1) != 0;
+	}
+	return 0;
+}
+
+static void
+trace_put(struct arena_buf *b, const struct rule *rule, const struct condition *k,
+    const struct test *t)
+{
+	static const char *const	modes[] = {"none of", "lacks", "has"};
+	struct span			text = span_of(t != NULL ? t->text : k->tests[0].text);
+
+	if (b == NULL || b->n > KIND_MAX_TRACE)
+		return;
+	if (text.n > TRACE_WORDS) {
+		text.n = TRACE_WORDS;
+		while (text.n > 0 && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
+			text.n--;
+	}
+	arena_putf(b, "%s: %s: %s \"%.*s\"", rule->name, k->mark, modes[k->mode], (int)text.n, text.p);
+	if (t == NULL && k->count > 1)
+		arena_putf(b, " and %d more", k->count - 1);
+	arena_puts(b, "\n");
+}
+
+static bool
+condition_holds(const struct rule *rule, const struct condition *k, const struct document *d,
+    const struct kind_text *text, unsigned found, bool *limit, struct arena_buf *trace)
+{
+	bool holds = k->mode != CONDITION_ANY;
+
+	for (int i = 0; i < k->count; i++) {
+		int answer = test_holds(&k->tests[i], d, text, k->where, found);
+
+		if (answer < 0)
+			*limit = true;
+		if (k->mode == CONDITION_ANY && answer == 1)
+			return true;
+		if ((k->mode == CONDITION_ALL && answer != 1) ||
+		    (k->mode == CONDITION_NONE && answer == 1)) {
+			trace_put(trace, rule, k, &k->tests[i]);
+			return false;
+		}
+	}
+	if (!holds)
+		trace_put(trace, rule, k, NULL);
+	return holds;
+}
+
+bool
+kind_fits(const struct rule *rule, const struct document *d, const struct kind_text *text,
+    unsigned found, bool *limit, struct arena_buf *trace)
+{
+	for (int i = 0; i < rule->count; i++)
+		if (!condition_holds(rule, &rule->conditions[i], d, text, found, limit, trace))
+			return false;
+	return true;
+}
+
+int
+kind_language(const struct rules *r, const struct kind_text *text, const int label_votes[LANGUAGES])
+{
+	int best = -1, most = 0;
+
+	for (int l = 0; l < LANGUAGES; l++) {
+		int votes = label_votes[l];
+
+		for (int i = 0; i < r->language_count[l]; i++)
+			votes += text->hits[r->language_words[l][i]] != 0;
+		if (votes > most) {
+			most = votes;
+			best = l;
+		} else if (votes == most)
+			best = -1;
+	}
+	return most > 0 ? best : -1;
+}

@@ -1,0 +1,109 @@
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <stdlib.h>
+
+#include "base/arena.h"
+#include "rules/pattern.h"
+
+struct pattern {
+	pcre2_code		*code;
+	pcre2_match_data	*data;
+	pcre2_match_context	*context;
+	struct span		 subject;
+};
+
+/* No JIT: W^X stays on, and our texts are small (PITFALLS.md 2.2). */
+static pcre2_code *
+compile(struct span text, struct err *e)
+{
+	pcre2_compile_context	*cc = pcre2_compile_context_create(NULL);
+	pcre2_code		*code;
+	PCRE2_SIZE		 at;
+	int			 error;
+	PCRE2_UCHAR		 why[160];
+
+	if (cc == NULL)
+		arena_no_memory();
+	pcre2_set_max_pattern_length(cc, PATTERN_MAX_BYTES);
+	pcre2_set_parens_nest_limit(cc, PATTERN_NEST_LIMIT);
+	code = pcre2_compile((PCRE2_SPTR)text.p, text.n,
+	    PCRE2_UTF | PCRE2_NEVER_UCP | PCRE2_NEVER_BACKSLASH_C | PCRE2_CASELESS |
+		PCRE2_NO_AUTO_CAPTURE,
+	    &error, &at, cc);
+	pcre2_compile_context_free(cc);
+	if (code == NULL) {
+		pcre2_get_error_message(error, why, sizeof(why));
+		err_set(e, ERR_REJECT, "pattern: %s (at byte %zu)", (char *)why, (size_t)at);
+	}
+	return code;
+}
+
+int
+pattern_open(struct span text, struct pattern **out, struct err *e)
+{
+	pcre2_code	*code = compile(text, e);
+	struct pattern	*p;
+
+	if (code == NULL)
+		return -1;
+	p = calloc(1, sizeof(*p));
+	if (p == NULL)
+		arena_no_memory();
+	p->code = code;
+	p->data = pcre2_match_data_create_from_pattern(code, NULL);
+	p->context = pcre2_match_context_create(NULL);
+	if (p->data == NULL || p->context == NULL)
+		arena_no_memory();
+	pcre2_set_match_limit(p->context, PATTERN_MATCH_LIMIT);
+	pcre2_set_depth_limit(p->context, PATTERN_DEPTH_LIMIT);
+	pcre2_set_heap_limit(p->context, PATTERN_HEAP_KIB);
+	*out = p;
+	return 0;
+}
+
+void
+pattern_close(struct pattern *p)
+{
+	if (p == NULL)
+		return;
+	pcre2_match_context_free(p->context);
+	pcre2_match_data_free(p->data);
+	pcre2_code_free(p->code);
+	free(p);
+}
+
+int
+pattern_group(const struct pattern *p, const char *name)
+{
+	int n = pcre2_substring_number_from_name(p->code, (PCRE2_SPTR)name);
+
+	return n > 0 ? n : -1;
+}
+
+enum pattern_result
+pattern_find(struct pattern *p, struct span subject, size_t from)
+{
+	int rc;
+
+	if (subject.n > PATTERN_MAX_SUBJECT)
+		return PATTERN_LIMIT;
+	if (from > subject.n)
+		return PATTERN_NO_MATCH;
+	p->subject = subject;
+	rc = pcre2_match(p->code, (PCRE2_SPTR)(subject.p != NULL ? subject.p : ""), subject.n, from, 0,
+	    p->data, p->context);
+	if (rc == PCRE2_ERROR_NOMATCH)
+		return PATTERN_NO_MATCH;
+	return rc > 0 ? PATTERN_MATCH : PATTERN_LIMIT;	/* bad UTF-8 is not "no match" either */
+}
+
+struct span
+pattern_span(const struct pattern *p, int group)
+{
+	const PCRE2_SIZE *v = pcre2_get_ovector_pointer(p->data);
+
+	if (group < 0 || (uint32_t)group >= pcre2_get_ovector_count(p->data) ||
+	    v[2 * group] == PCRE2_UNSET || v[2 * group] > v[2 * group + 1])
+		return (struct span){NULL, 0};
+	return (struct span){p->subject.p + v[2 * group], v[2 * group + 1] - v[2 * group]};
+}

@@ -1,0 +1,39 @@
+/*
+ * pattern - a PCRE2 pattern with limits; the one door to PCRE2
+ *
+ * Patterns are UTF-8, case-insensitive (`(?-i)` undoes it), \d \w \b know ASCII only, and plain
+ * parentheses do not capture: only named groups do. A pattern that would work too long ends with
+ * PATTERN_LIMIT, which is never the same as "no match" (PITFALLS.md 2.2).
+ */
+#ifndef RULES_PATTERN_H
+#define RULES_PATTERN_H
+
+#include "base/err.h"
+#include "base/span.h"
+
+#define PATTERN_MAX_BYTES	1000		/* of a pattern's text: what a person can still read */
+#define PATTERN_MAX_SUBJECT	(8 * 1024)	/* bytes looked at in one call: a long paragraph */
+#define PATTERN_MATCH_LIMIT	100000		/* steps: 2 ms for a catastrophe, 1000 for a label */
+#define PATTERN_DEPTH_LIMIT	1000		/* backtracking frames */
+#define PATTERN_HEAP_KIB	1024		/* memory of one match */
+#define PATTERN_NEST_LIMIT	50		/* parentheses within parentheses */
+
+struct pattern;
+enum pattern_result { PATTERN_MATCH, PATTERN_NO_MATCH, PATTERN_LIMIT };
+
+/* ERR_REJECT says what is wrong and at which byte. Close it after use; NULL is fine. */
+int	pattern_open(struct span text, struct pattern **, struct err *);
+void	pattern_close(struct pattern *);
+
+/* Number of the named group, or -1. */
+int	pattern_group(const struct pattern *, const char *name);
+
+/*
+ * Looks for the pattern in subject from byte `from` on. A subject that is too long or no UTF-8 is
+ * PATTERN_LIMIT. After PATTERN_MATCH, pattern_span() gives a group's text (0: the whole match; p NULL
+ * if the group took no part) until the next call, as part of the subject.
+ */
+enum pattern_result pattern_find(struct pattern *, struct span subject, size_t from);
+struct span	pattern_span(const struct pattern *, int group);
+
+#endif

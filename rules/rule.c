@@ -1,0 +1,754 @@
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/digest.h"
+#include "rules/fold.h"
+#include "rules/rule.h"
+#include "rules/ruleset.h"
+
+#define COUNTRY_MAX 40	/* bytes of a country's name */
+
+const char language_codes[LANGUAGES][3] = {"no", "nn", "da", "sv", "fi", "en"};
+
+/* A named list of phrases. */
+struct set {
+	const char	*name;
+	int		*ids;
+	int		 count;
+};
+
+struct compile {
+	struct arena	*arena;
+	struct rules	*r;
+	struct set	*sets;
+	int		 set_count;
+};
+
+uint32_t
+rules_word_hash(const char *p, size_t n)
+{
+	uint32_t h = 2166136261u;
+
+	for (size_t i = 0; i < n; i++)
+		h = (h ^ (unsigned char)p[i]) * 16777619u;
+	return h;
+}
+
+/* Room for one more element of an array that doubles at 0, 8, 16, 32, ... elements. */
+static void *
+grow(struct arena *a, void *old, int n, size_t size)
+{
+	void *more;
+
+	if (n != 0 && (n < 8 || (n & (n - 1)) != 0))
+		return old;
+	more = arena_array(a, n == 0 ? 8 : 2 * (size_t)n, size);
+	if (n > 0)
+		memcpy(more, old, (size_t)n * size);
+	return more;
+}
+
+static int
+span_order(struct span a, struct span b)
+{
+	size_t	n = a.n < b.n ? a.n : b.n;
+	int	c = n > 0 ? memcmp(a.p, b.p, n) : 0;
+
+	return c != 0 ? c : (a.n > b.n) - (a.n < b.n);
+}
+
+/* ---- words */
+
+/* The folded text of a scalar; an error is kept when nothing is left of it. */
+static bool
+fold_scalar(struct compile *c, struct conf_node *n, struct span *out)
+{
+	const char *text = conf_scalar(n, NULL);
+
+	if (text == NULL) {
+		conf_wrong(conf_of(n), n, "must be a text");
+		return false;
+	}
+	*out = fold(c->arena, span_of(text));
+	if (out->n == 0)
+		conf_wrong(conf_of(n), n, "has no letters or digits");
+	return out->n > 0;
+}
+
+static int
+phrase_id(struct compile *c, struct conf_node *n)
+{
+	struct rules	*r = c->r;
+	struct span	 text;
+
+	if (!fold_scalar(c, n, &text))
+		return -1;
+	for (int i = 0; i < r->phrase_count; i++)
+		if (span_eq(r->phrases[i], text))
+			return i;
+	if (r->phrase_count == RULES_MAX_PHRASES) {
+		conf_wrong(conf_of(n), n, "is one phrase too many (%d)", RULES_MAX_PHRASES);
+		return -1;
+	}
+	r->phrases = grow(c->arena, r->phrases, r->phrase_count, sizeof(*r->phrases));
+	r->phrases[r->phrase_count] = text;
+	return r->phrase_count++;
+}
+
+/* A list of phrases is added to ids. */
+static void
+phrase_list(struct compile *c, struct conf_node *list, int **ids, int *count)
+{
+	for (int i = 0; i < conf_count(list); i++) {
+		int id = phrase_id(c, conf_item(list, i));
+
+		if (id < 0)
+			continue;
+		*ids = grow(c->arena, *ids, *count, sizeof(**ids));
+		(*ids)[(*count)++] = id;
+	}
+}
+
+static int
+language_of(const char *code)
+{
+	for (int l = 0; l < LANGUAGES; l++)
+		if (strcmp(code, language_codes[l]) == 0)
+			return l;
+	return -1;
+}
+
+/* The optional key `language`: its index, or -1. */
+static int
+read_language(struct conf_node *n)
+{
+	return conf_word(n, "language", "no nn da sv fi en", -1);
+}
+
+static enum identifier_scheme
+scheme_named(struct conf_node *n, const char *name)
+{
+	enum identifier_scheme s = identifier_scheme_of(span_of(name));
+
+	if (s == IDENTIFIER_NONE)
+		conf_wrong(conf_of(n), n, "%s is no scheme: business:NO:ORG, business:DK:CVR, "
+		    "business:FI:Y-tunnus or business:SE:ORG", name);
+	return s;
+}
+
+static void
+read_screen(struct compile *c, struct conf_node *root)
+{
+	struct conf_node	*n = conf_get(root, "screen");
+	struct rules		*r = c->r;
+
+	for (int i = 0; i < conf_count(n); i++) {
+		struct span text;
+
+		if (!fold_scalar(c, conf_item(n, i), &text))
+			continue;
+		r->screen = grow(c->arena, r->screen, r->screen_count, sizeof(*r->screen));
+		r->screen[r->screen_count++] = text;
+	}
+}
+
+static void
+read_languages(struct compile *c, struct conf_node *root)
+{
+	struct conf_node	*n = conf_section(root, "languages", CONF_OPTIONAL), *list = NULL;
+	const char		*code;
+
+	for (int i = 0; n != NULL && (code = conf_key(n, i, &list)) != NULL; i++) {
+		int l = language_of(code);
+
+		if (l < 0)
+			conf_wrong(conf_of(n), list, "%s is no language: no, nn, da, sv, fi or en", code);
+		else
+			phrase_list(c, list, &c->r->language_words[l], &c->r->language_count[l]);
+	}
+}
+
+static struct set *
+set_find(struct compile *c, const char *name)
+{
+	for (int i = 0; i < c->set_count; i++)
+		if (strcmp(c->sets[i].name, name) == 0)
+			return &c->sets[i];
+	return NULL;
+}
+
+/* A later file may add to a list of an earlier one. */
+static void
+read_phrases(struct compile *c, struct conf_node *root)
+{
+	struct conf_node	*n = conf_section(root, "phrases", CONF_OPTIONAL), *value = NULL, *list;
+	const char		*name;
+
+	for (int i = 0; n != NULL && (name = conf_key(n, i, &value)) != NULL; i++) {
+		struct set *s = set_find(c, name);
+
+		if (s == NULL) {
+			c->sets = grow(c->arena, c->sets, c->set_count, sizeof(*c->sets));
+			s = &c->sets[c->set_count++];
+			*s = (struct set){.name = name};
+		}
+		if (!conf_is_map(value)) {
+			phrase_list(c, value, &s->ids, &s->count);
+			continue;
+		}
+		for (int l = 0; l < LANGUAGES; l++)
+			if ((list = conf_get(value, language_codes[l])) != NULL)
+				phrase_list(c, list, &s->ids, &s->count);
+		conf_done(value);
+	}
+}
+
+/* ---- labels and patterns of fields */
+
+static void
+label_add(struct compile *c, struct conf_node *at, struct label l)
+{
+	struct rules *r = c->r;
+
+	for (int i = 0; i < r->label_count; i++) {
+		struct label *old = &r->labels[i];
+
+		if (!span_eq(old->text, l.text) || old->owner != l.owner)
+			continue;
+		if (old->field != l.field)
+			conf_wrong(conf_of(at), at, "is a label of another field already");
+		if (old->scheme != l.scheme)
+			old->scheme = IDENTIFIER_NONE;	/* two countries say so: it says neither */
+		old->languages |= l.languages;
+		return;
+	}
+	if (r->label_count == RULES_MAX_PHRASES) {
+		conf_wrong(conf_of(at), at, "is one label too many (%d)", RULES_MAX_PHRASES);
+		return;
+	}
+	r->labels = grow(c->arena, r->labels, r->label_count, sizeof(*r->labels));
+	r->labels[r->label_count++] = l;
+}
+
+static void
+read_label_group(struct compile *c, struct conf_node *n, int field, int owner)
+{
+	struct label		 l = {.field = field, .owner = owner};
+	struct conf_node	*words;
+	const char		*scheme = conf_text(n, "scheme", NULL, CONF_OPTIONAL);
+	int			 language = read_language(n);
+
+	if (language >= 0)
+		l.languages = 1u << language;
+	if (scheme != NULL)
+		l.scheme = scheme_named(conf_get(n, "scheme"), scheme);
+	words = conf_get(n, "words");
+	if (words == NULL)
+		conf_wrong(conf_of(n), n, "has no words");
+	for (int i = 0; i < conf_count(words); i++)
+		if (fold_scalar(c, conf_item(words, i), &l.text))
+			label_add(c, conf_item(words, i), l);
+	conf_done(n);
+}
+
+static void
+read_labels(struct compile *c, struct conf_node *map, int owner)
+{
+	struct conf_node	*n = conf_section(map, "labels", CONF_OPTIONAL), *list;
+
+	for (int f = 0; n != NULL && f < (int)FIND_FIELDS; f++) {
+		list = conf_get(n, f == FIELD_COUNTRY ? "country" : field_name((enum field)f));
+		for (int i = 0; i < conf_count(list); i++)
+			read_label_group(c, conf_item(list, i), f, owner);
+	}
+	if (n != NULL)
+		conf_done(n);
+}
+
+static struct pattern *
+pattern_read(struct compile *c, struct conf_node *n)
+{
+	struct pattern	*p = NULL;
+	struct err	 e;
+	const char	*text = conf_scalar(n, NULL);
+
+	if (text == NULL)
+		conf_wrong(conf_of(n), n, "must be a pattern");
+	else if (pattern_open(span_of(text), &p, &e) < 0)
+		conf_wrong(conf_of(n), n, "%s", e.msg);
+	if (p == NULL)
+		return NULL;
+	c->r->opened = grow(c->arena, c->r->opened, c->r->opened_count, sizeof(*c->r->opened));
+	c->r->opened[c->r->opened_count++] = p;
+	return p;
+}
+
+static void
+read_field_pattern(struct compile *c, struct conf_node *n, int owner)
+{
+	struct field_pattern	 p = {.owner = owner};
+	struct conf_node	*text;
+	const char		*scheme = conf_text(n, "scheme", NULL, CONF_OPTIONAL);
+	int			 language = read_language(n), groups = 0;
+
+	if (language >= 0)
+		p.languages = 1u << language;
+	if (scheme != NULL)
+		p.scheme = scheme_named(conf_get(n, "scheme"), scheme);
+	text = conf_get(n, "pattern");
+	p.pattern = pattern_read(c, text != NULL ? text : n);
+	conf_done(n);
+	if (p.pattern == NULL)
+		return;
+	for (int f = 0; f < FIELDS; f++) {
+		p.group[f] = pattern_group(p.pattern, field_name((enum field)f));
+		groups += p.group[f] >= 0;
+	}
+	if (groups == 0)
+		conf_wrong(conf_of(n), text, "names no field: (?<org_number>...), (?<merchant_name>...), "
+		    "(?<msn>...) or (?<sales_unit_name>...)");
+	c->r->patterns = grow(c->arena, c->r->patterns, c->r->pattern_count, sizeof(p));
+	c->r->patterns[c->r->pattern_count++] = p;
+}
+
+static void
+read_patterns(struct compile *c, struct conf_node *map, int owner)
+{
+	struct conf_node *n = conf_get(map, "patterns");
+
+	for (int i = 0; i < conf_count(n); i++)
+		if (conf_is_map(conf_item(n, i)))
+			read_field_pattern(c, conf_item(n, i), owner);
+		else
+			conf_wrong(conf_of(n), conf_item(n, i), "must be a mapping with a pattern");
+}
+
+/* ---- other words */
+
+static void
+read_own_numbers(struct compile *c, struct conf_node *root)
+{
+	struct conf_node *n = conf_get(root, "own_numbers");
+
+	for (int i = 0; i < conf_count(n); i++) {
+		struct conf_node	*at = conf_item(n, i);
+		const char		*text = conf_scalar(at, NULL);
+		enum identifier_scheme	 s;
+		char			 out[IDENTIFIER_TEXT];
+
+		if (text == NULL ||
+		    identifier_read(span_of(text), IDENTIFIER_NONE, &s, out) != IDENTIFIER_OK) {
+			conf_wrong(conf_of(n), at,
+			    "must be an organisation number with its scheme, as business:DK:CVR:43300946");
+			continue;
+		}
+		c->r->own_numbers = grow(c->arena, c->r->own_numbers, c->r->own_count,
+		    sizeof(*c->r->own_numbers));
+		c->r->own_numbers[c->r->own_count++] =
+		    span_of(arena_printf(c->arena, "%s:%s", identifier_scheme_name(s), out));
+	}
+}
+
+static void
+read_countries(struct compile *c, struct conf_node *root)
+{
+	struct conf_node	*n = conf_section(root, "countries", CONF_OPTIONAL), *list = NULL;
+	struct rules		*r = c->r;
+	struct country		 k;
+	const char		*name;
+
+	for (int i = 0; n != NULL && (name = conf_key(n, i, &list)) != NULL; i++) {
+		k.scheme = scheme_named(list, name);
+		for (int w = 0; w < conf_count(list); w++)
+			if (fold_scalar(c, conf_item(list, w), &k.word)) {
+				r->countries = grow(c->arena, r->countries, r->country_count, sizeof(k));
+				r->countries[r->country_count++] = k;
+			}
+	}
+}
+
+enum identifier_scheme
+country_scheme(const struct rules *r, struct span text)
+{
+	char	buf[FOLD_ROOM(COUNTRY_MAX)];
+	size_t	n;
+
+	if (text.n > COUNTRY_MAX)
+		return IDENTIFIER_NONE;
+	n = fold_put(buf, 0, text);
+	for (int i = 0; n > 1 && i < r->country_count; i++)
+		if (span_eq(r->countries[i].word, (struct span){buf + 1, n - 1}))
+			return r->countries[i].scheme;
+	return IDENTIFIER_NONE;
+}
+
+/* ---- rules */
+
+static void
+test_add(struct compile *c, struct condition *k, struct test t)
+{
+	k->tests = grow(c->arena, k->tests, k->count, sizeof(*k->tests));
+	k->tests[k->count++] = t;
+}
+
+static int
+field_of(const char *name)
+{
+	for (int f = 0; f < FIELDS; f++)
+		if (strcmp(name, field_name((enum field)f)) == 0)
+			return f;
+	return -1;
+}
+
+/* {phrases: NAME}, {pattern: RE}, {is: reply|auto-reply|report} or {found: FIELD} */
+static void
+read_test_map(struct compile *c, struct conf_node *n, struct condition *k)
+{
+	static const enum test_type	 is[] = {TEST_REPLY, TEST_AUTO_REPLY, TEST_REPORT};
+	const char			*name = conf_text(n, "phrases", NULL, CONF_OPTIONAL);
+	const char			*found = conf_text(n, "found", NULL, CONF_OPTIONAL);
+	struct conf_node		*pattern = conf_get(n, "pattern");
+	int				 what = conf_word(n, "is", "reply auto-reply report", -1);
+	struct set			*s = name != NULL ? set_find(c, name) : NULL;
+	struct pattern			*p = pattern != NULL ? pattern_read(c, pattern) : NULL;
+
+	conf_done(n);
+	if ((name != NULL) + (found != NULL) + (pattern != NULL) + (what >= 0) != 1)
+		conf_wrong(conf_of(n), n, "must have one of phrases, pattern, is, found");
+	else if (name != NULL && s == NULL)
+		conf_wrong(conf_of(n), n, "no phrases of the name %s", name);
+	else if (s != NULL)
+		for (int i = 0; i < s->count; i++)
+			test_add(c, k, (struct test){TEST_PHRASE, s->ids[i], NULL,
+			    c->r->phrases[s->ids[i]].p});
+	else if (p != NULL)
+		test_add(c, k, (struct test){TEST_PATTERN, 0, p, conf_scalar(pattern, NULL)});
+	else if (what >= 0)
+		test_add(c, k, (struct test){is[what], 0, NULL, conf_text(n, "is", "", CONF_OPTIONAL)});
+	else if (found != NULL && field_of(found) < 0)
+		conf_wrong(conf_of(n), n, "%s is no field", found);
+	else if (found != NULL)
+		test_add(c, k, (struct test){TEST_FOUND, field_of(found), NULL, found});
+}
+
+static void
+read_condition(struct compile *c, struct conf_node *n, struct condition *k)
+{
+	static const char *const	 modes[] = {"any", "all", "none"};
+	static const unsigned		 where[] = {IN_SUBJECT, IN_BODY, IN_FROM, IN_SUBJECT | IN_BODY};
+	struct conf_node		*list = NULL;
+	int				 given = 0;
+
+	k->mark = conf_mark(n);
+	k->where = where[conf_word(n, "in", "subject body from text", 3)];
+	for (int m = 0; m < 3; m++) {
+		struct conf_node *value = conf_get(n, modes[m]);
+
+		if (value == NULL)
+			continue;
+		list = value;
+		k->mode = (enum condition_mode)m;
+		given++;
+	}
+	conf_done(n);
+	if (given != 1)
+		conf_wrong(conf_of(n), n, "must have one of any, all, none");
+	for (int i = 0; i < conf_count(list); i++) {
+		struct conf_node	*item = conf_item(list, i);
+		int			 id;
+
+		if (conf_is_map(item))
+			read_test_map(c, item, k);
+		else if ((id = phrase_id(c, item)) >= 0)
+			test_add(c, k, (struct test){TEST_PHRASE, id, NULL, conf_scalar(item, NULL)});
+	}
+	if (given == 1 && k->count == 0)
+		conf_wrong(conf_of(n), n, "has nothing to look for");
+}
+
+static void
+read_conditions(struct compile *c, struct conf_node *n, struct rule *rule)
+{
+	struct conf_node *when = conf_get(n, "when");
+
+	if (when == NULL)
+		conf_wrong(conf_of(n), n, "has no when: it would fit every mail");
+	rule->conditions = arena_array(c->arena, (size_t)conf_count(when), sizeof(*rule->conditions));
+	for (int i = 0; i < conf_count(when); i++)
+		if (conf_is_map(conf_item(when, i)))
+			read_condition(c, conf_item(when, i), &rule->conditions[rule->count++]);
+		else
+			conf_wrong(conf_of(n), conf_item(when, i), "must be a mapping: any, all or none");
+}
+
+static void
+read_rule(struct compile *c, struct conf_node *n)
+{
+	struct rules		*r = c->r;
+	struct rule		 rule = {.owner = -1};
+	struct conf_node	*name = conf_get(n, "name");
+	int			 labels = r->label_count, patterns = r->pattern_count, kind;
+
+	rule.name = conf_text(n, "name", "", CONF_REQUIRED);
+	for (int i = 0; i < r->rule_count; i++)
+		if (strcmp(r->rules[i].name, rule.name) == 0)
+			conf_wrong(conf_of(n), name, "there is a rule %s already", rule.name);
+	kind = conf_word(n, "kind",
+	    "approval test-unit declined needs-information received deactivated other", -1);
+	if (kind < 0 && conf_get(n, "kind") == NULL)
+		conf_wrong(conf_of(n), n, "has no kind");
+	rule.kind = (enum rule_kind)(kind + 1);
+	rule.priority = conf_int(n, "priority", 0, 0, 1000);
+	rule.language = read_language(n);
+	read_conditions(c, n, &rule);
+	read_labels(c, n, r->rule_count);
+	read_patterns(c, n, r->rule_count);
+	if (r->label_count > labels || r->pattern_count > patterns)
+		rule.owner = r->rule_count;
+	conf_done(n);
+	if (r->rule_count == RULES_MAX_RULES) {
+		conf_wrong(conf_of(n), n, "is one rule too many (%d)", RULES_MAX_RULES);
+		return;
+	}
+	r->rules = grow(c->arena, r->rules, r->rule_count, sizeof(*r->rules));
+	r->rules[r->rule_count++] = rule;
+}
+
+static void
+read_file(struct compile *c, struct conf_node *root)
+{
+	struct conf_node *n;
+
+	read_screen(c, root);
+	read_languages(c, root);
+	read_phrases(c, root);
+	read_labels(c, root, -1);
+	read_patterns(c, root, -1);
+	read_countries(c, root);
+	read_own_numbers(c, root);
+	n = conf_get(root, "rules");
+	for (int i = 0; i < conf_count(n); i++)
+		if (conf_is_map(conf_item(n, i)))
+			read_rule(c, conf_item(n, i));
+		else
+			conf_wrong(conf_of(n), conf_item(n, i), "must be a mapping");
+	conf_done(root);
+}
+
+/* ---- tables */
+
+static int
+phrase_order(const void *a, const void *b, void *arg)
+{
+	const struct rules *r = arg;
+
+	return span_order(r->phrases[*(const int *)a], r->phrases[*(const int *)b]);
+}
+
+static int
+label_order(const void *a, const void *b)
+{
+	const struct label	*x = a, *y = b;
+	int			 c = span_order(x->text, y->text);
+
+	return c != 0 ? c : (x->owner > y->owner) - (x->owner < y->owner);
+}
+
+/* Higher priority first; the order of the files decides between equals. */
+static void
+rules_sort(struct rules *r)
+{
+	for (int i = 1; i < r->rule_count; i++) {
+		struct rule	x = r->rules[i];
+		int		k = i;
+
+		for (; k > 0 && r->rules[k - 1].priority < x.priority; k--)
+			r->rules[k] = r->rules[k - 1];
+		r->rules[k] = x;
+	}
+}
+
+static void
+slots_fill(struct rules *r, struct arena *a)
+{
+	uint32_t slots = 16;
+
+	while (slots < 2 * (uint32_t)r->phrase_count)
+		slots *= 2;
+	r->slots = arena_array(a, slots, sizeof(*r->slots));
+	r->slot_mask = slots - 1;
+	for (int i = 0; i < r->phrase_count; i++) {
+		struct span	text = r->phrases[r->order[i]], word;
+		uint32_t	h, at;
+
+		span_cut(&text, ' ', &word);
+		h = rules_word_hash(word.p, word.n);
+		for (at = h & r->slot_mask; r->slots[at].count > 0 && r->slots[at].hash != h;)
+			at = (at + 1) & r->slot_mask;
+		if (r->slots[at].count == 0)
+			r->slots[at] = (struct phrase_slot){h, i, 0};
+		r->slots[at].count = i - r->slots[at].first + 1;
+	}
+}
+
+static void
+tables_make(struct compile *c)
+{
+	struct rules *r = c->r;
+
+	r->order = arena_array(c->arena, (size_t)r->phrase_count, sizeof(*r->order));
+	for (int i = 0; i < r->phrase_count; i++)
+		r->order[i] = i;
+	if (r->phrase_count > 0)
+		qsort_r(r->order, (size_t)r->phrase_count, sizeof(*r->order), phrase_order, r);
+	slots_fill(r, c->arena);
+	if (r->label_count > 0)
+		qsort(r->labels, (size_t)r->label_count, sizeof(*r->labels), label_order);
+	rules_sort(r);
+}
+
+/* First label that does not stand before the text. */
+static int
+label_bound(const struct rules *r, struct span text)
+{
+	int lo = 0, hi = r->label_count;
+
+	while (lo < hi) {
+		int mid = lo + (hi - lo) / 2;
+
+		if (span_order(r->labels[mid].text, text) < 0)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return lo;
+}
+
+const struct label *
+rules_label(const struct rules *r, struct span text, int owner)
+{
+	const struct label *found = NULL;
+
+	/* A rule's own label stands after the shared one and wins. */
+	for (int i = label_bound(r, text); i < r->label_count && span_eq(r->labels[i].text, text); i++)
+		if (r->labels[i].owner == -1 || r->labels[i].owner == owner)
+			found = &r->labels[i];
+	return found;
+}
+
+bool
+rules_label_begins(const struct rules *r, struct span text, int owner)
+{
+	for (int i = label_bound(r, text); i < r->label_count; i++) {
+		const struct label *l = &r->labels[i];
+
+		if (l->text.n < text.n || memcmp(l->text.p, text.p, text.n) != 0)
+			return false;
+		if (l->text.n > text.n && l->text.p[text.n] == ' ' &&
+		    (l->owner == -1 || l->owner == owner))
+			return true;
+	}
+	return false;
+}
+
+/* ---- files */
+
+/* conf_load() has judged the file; this is for rules_hash() alone. */
+static int
+file_digest(const char *path, struct arena *a, struct digest *d, struct err *e)
+{
+	FILE	*f = fopen(path, "re");
+	char	*text = arena_alloc(a, CONF_MAX_BYTES);
+	size_t	 n;
+	int	 rc = 0;
+
+	if (f == NULL)
+		return err_what(e, ERR_REJECT, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	n = fread(text, 1, CONF_MAX_BYTES, f);
+	if (ferror(f))
+		rc = err_what(e, ERR_REJECT, ERR_CONFIG, "%s: %s", path, strerror(errno));
+	else
+		digest_add(d, (struct span){text, n});
+	fclose(f);
+	return rc;
+}
+
+/* All files; what is wrong goes to `errors`, one line each. Returns the number of errors. */
+static int
+files_read(struct compile *c, const char *const *paths, struct digest *d, struct arena_buf *errors)
+{
+	int count = 0;
+
+	for (int i = 0; paths[i] != NULL; i++) {
+		struct conf	*conf;
+		struct err	 e;
+		struct arena	 scratch = {0};
+
+		if (conf_load(c->arena, paths[i], &conf, &e) < 0 ||
+		    file_digest(paths[i], &scratch, d, &e) < 0) {
+			arena_putf(errors, "%s\n", e.msg);
+			count++;
+		} else {
+			read_file(c, conf_root(conf));
+			for (int k = 0; k < conf_errors(conf); k++)
+				arena_putf(errors, "%s\n", conf_error(conf, k));
+			count += conf_errors(conf);
+		}
+		arena_free(&scratch);
+	}
+	return count;
+}
+
+int
+rules_open(const char *const *paths, struct arena *a, struct rules **out, const char **errors,
+    struct err *e)
+{
+	struct compile		 c = {.arena = a};
+	struct arena_buf	 b = {.arena = a};
+	struct digest		*d = digest_open(0);
+	uint8_t			 sum[DIGEST_BYTES];
+	int			 wrong;
+
+	c.r = arena_alloc(a, sizeof(*c.r));
+	wrong = files_read(&c, paths, d, &b);
+	digest_close(d, sum);
+	*errors = b.p != NULL ? b.p : "";
+	if (wrong > 0) {
+		rules_close(c.r);
+		return err_what(e, ERR_REJECT, ERR_CONFIG, "rules: %d error%s", wrong,
+		    wrong == 1 ? "" : "s");
+	}
+	memcpy(c.r->hash, digest_hex(a, sum, sizeof(sum)), DIGEST_HEX + 1);
+	tables_make(&c);
+	*out = c.r;
+	return 0;
+}
+
+void
+rules_close(struct rules *r)
+{
+	for (int i = 0; r != NULL && i < r->opened_count; i++)
+		pattern_close(r->opened[i]);
+}
+
+/* A word may stand inside another here ("MobilePay-avtale", "Vippsavtale"): when in doubt, read it. */
+bool
+rules_screen(const struct rules *r, struct span subject)
+{
+	struct arena	a = {0};
+	struct span	text = fold(&a, subject);
+	bool		hit = false;
+
+	for (int i = 0; i < r->screen_count && !hit; i++)
+		hit = span_find(text, r->screen[i], 0) >= 0;
+	arena_free(&a);
+	return hit;
+}
+
+const char *
+rules_hash(const struct rules *r)
+{
+	return r->hash;
+}

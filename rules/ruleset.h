@@ -1,0 +1,117 @@
+/*
+ * ruleset - compiled rules, as rule.c makes them and extract.c and its helpers read them
+ *
+ * Private to rules/. Phrases of all rules stand in one table, so that a mail is scanned once and every
+ * condition is then a look at bits. Labels stand in another, sorted by text.
+ */
+#ifndef RULES_RULESET_H
+#define RULES_RULESET_H
+
+#include "rules/extract.h"
+#include "rules/pattern.h"
+
+#define RULES_MAX_PHRASES	8192	/* over all files; we ship about 500 */
+#define RULES_MAX_RULES		256
+#define RULES_MAX_WORDS		24	/* of a label or phrase: longer ones are no labels */
+
+#define FIELD_COUNTRY	((int)FIELDS)	/* found like a field, but only says the scheme */
+#define FIND_FIELDS	(FIELDS + 1)
+
+enum language { LANG_NO, LANG_NN, LANG_DA, LANG_SV, LANG_FI, LANG_EN, LANGUAGES };
+extern const char language_codes[LANGUAGES][3];
+
+/* Where a condition looks, as bits. */
+#define IN_SUBJECT	1
+#define IN_BODY		2
+#define IN_FROM		4
+
+struct label {
+	struct span		 text;		/* folded */
+	int			 field;		/* enum field or FIELD_COUNTRY */
+	enum identifier_scheme	 scheme;
+	unsigned		 languages;	/* bits by enum language */
+	int			 owner;		/* the rule it belongs to, -1: all */
+};
+
+struct field_pattern {
+	struct pattern		*pattern;
+	int			 group[FIELDS];	/* -1: the pattern does not give this field */
+	enum identifier_scheme	 scheme;
+	unsigned		 languages;
+	int			 owner;
+};
+
+enum test_type { TEST_PHRASE, TEST_PATTERN, TEST_REPLY, TEST_AUTO_REPLY, TEST_REPORT, TEST_FOUND };
+
+struct test {
+	enum test_type	 type;
+	int		 id;		/* of a phrase; of a field */
+	struct pattern	*pattern;
+	const char	*text;		/* as written, for the trace */
+};
+
+enum condition_mode { CONDITION_ANY, CONDITION_ALL, CONDITION_NONE };
+
+struct condition {
+	enum condition_mode	 mode;
+	unsigned		 where;
+	struct test		*tests;
+	int			 count;
+	const char		*mark;	/* file:line:column */
+};
+
+struct rule {
+	const char		*name;
+	enum rule_kind		 kind;
+	int64_t			 priority;
+	int			 language;	/* -1: by its words */
+	struct condition	*conditions;
+	int			 count;
+	int			 owner;		/* its id in labels and patterns, -1 if it has none */
+};
+
+struct country {
+	struct span		 word;		/* folded: "norway", "no" */
+	enum identifier_scheme	 scheme;
+};
+
+struct phrase_slot {		/* phrases with the same first word are neighbours in `order` */
+	uint32_t	hash;
+	int		first, count;	/* count 0: empty slot */
+};
+
+struct rules {
+	struct span		*phrases;	/* folded; the index is the id */
+	int			 phrase_count;
+	int			*order;		/* ids sorted by text */
+	struct phrase_slot	*slots;
+	uint32_t		 slot_mask;
+	struct span		*screen;
+	int			 screen_count;
+	int			*language_words[LANGUAGES];	/* phrase ids */
+	int			 language_count[LANGUAGES];
+	struct label		*labels;	/* sorted by text, then owner */
+	int			 label_count;
+	struct field_pattern	*patterns;
+	int			 pattern_count;
+	struct country		*countries;
+	int			 country_count;
+	struct span		*own_numbers;	/* "business:NO:ORG:918713867" */
+	int			 own_count;
+	struct rule		*rules;		/* highest priority first */
+	int			 rule_count;
+	struct pattern		**opened;	/* all patterns, to close them */
+	int			 opened_count;
+	char			 hash[65];
+};
+
+/* First label with this text that belongs to all or to `owner`; NULL if there is none. */
+const struct label *rules_label(const struct rules *, struct span folded, int owner);
+/* Does some label go on after these words? */
+bool	rules_label_begins(const struct rules *, struct span folded, int owner);
+/* The scheme of a country's name or code; NONE if it is none that we know. */
+enum identifier_scheme country_scheme(const struct rules *, struct span text);
+/* FNV-1a of one word. */
+uint32_t rules_word_hash(const char *, size_t);
+
+#endif

@@ -1,0 +1,227 @@
+-- approvals: the whole data model (DESIGN.md 5.1, 6). Embedded in the program at build.
+-- Times are integer milliseconds since 1970, UTC (_ms). JSON columns are text that the program wrote.
+-- Columns that can hold personal data (a sole trader's name and number are) are marked "personal".
+
+CREATE TABLE meta (
+	name	TEXT PRIMARY KEY,
+	value	BLOB NOT NULL			-- 'id-key': 32 random bytes under which public ids are HMACs
+) STRICT, WITHOUT ROWID;
+
+-- ---------------------------------------------------------------- where mail comes from
+
+CREATE TABLE mailbox (
+	id		INTEGER PRIMARY KEY,
+	name		TEXT NOT NULL UNIQUE CHECK (length(name) BETWEEN 1 AND 64),
+	start_ms	INTEGER NOT NULL,	-- mail that arrived earlier is not read
+	announce_ms	INTEGER NOT NULL,	-- mail that arrived earlier is history
+	first_pass_ms	INTEGER NOT NULL,
+	history_told_ms	INTEGER			-- when history.loaded was told; NULL: not yet
+) STRICT;
+
+CREATE TABLE folder (
+	id		INTEGER PRIMARY KEY,
+	mailbox_id	INTEGER NOT NULL REFERENCES mailbox (id),
+	name		TEXT NOT NULL,
+	good_ms		INTEGER,		-- end of the last pass that left nothing undone
+	UNIQUE (mailbox_id, name)
+) STRICT;
+
+CREATE TABLE epoch (				-- one per UIDVALIDITY, or per rewind of UIDNEXT
+	id		INTEGER PRIMARY KEY,
+	folder_id	INTEGER NOT NULL REFERENCES folder (id),
+	uidvalidity	INTEGER NOT NULL CHECK (uidvalidity BETWEEN 1 AND 4294967295),
+	history_uid	INTEGER NOT NULL CHECK (history_uid BETWEEN 0 AND 4294967296),
+						-- UIDs below it were there at the mailbox's first pass and
+						-- are history; 0: arrival decides
+	opened_ms	INTEGER NOT NULL,
+	closed_ms	INTEGER,		-- NULL: the folder's present epoch
+	uidnext		INTEGER NOT NULL DEFAULT 0,	-- UIDNEXT and EXISTS as of the last search
+	exists_count	INTEGER NOT NULL DEFAULT 0,	-- whose every UID is in the table mail
+	full_ms		INTEGER NOT NULL DEFAULT 0	-- when the last SEARCH for all UIDs was made
+) STRICT;
+CREATE UNIQUE INDEX epoch_present ON epoch (folder_id) WHERE closed_ms IS NULL;
+
+CREATE TABLE mail (
+	id		INTEGER PRIMARY KEY,
+	epoch_id	INTEGER NOT NULL REFERENCES epoch (id),
+	uid		INTEGER NOT NULL CHECK (uid BETWEEN 1 AND 4294967295),
+	fate		TEXT NOT NULL CHECK (fate IN ('pending', 'ignored', 'own', 'read', 'oversize',
+			    'quarantined', 'vanished')),
+	reason		TEXT,			-- of our own words: why this fate, or why still pending
+	history		INTEGER NOT NULL DEFAULT 0 CHECK (history IN (0, 1)),
+	shown_ms	INTEGER NOT NULL,	-- when a SEARCH first showed it
+	arrived_ms	INTEGER,		-- INTERNALDATE
+	size_bytes	INTEGER,		-- RFC822.SIZE
+	screen		TEXT,			-- of an ignored mail: hash of the screen that said no
+	sha256		BLOB CHECK (sha256 IS NULL OR length(sha256) = 32),	-- of the bytes as fetched
+	same_as		INTEGER REFERENCES mail (id),	-- these bytes were seen before: fate inherited
+	attempts	INTEGER NOT NULL DEFAULT 0,	-- failed fetches or readings
+	missed		INTEGER NOT NULL DEFAULT 0,	-- full SEARCHes that did not show it while pending
+	missed_ms	INTEGER,
+	settled_ms	INTEGER,
+	UNIQUE (epoch_id, uid),
+	CHECK ((fate = 'pending') = (settled_ms IS NULL))
+) STRICT;
+CREATE INDEX mail_pending ON mail (epoch_id, uid) WHERE fate = 'pending';
+CREATE INDEX mail_same ON mail (sha256) WHERE sha256 IS NOT NULL;
+
+CREATE TABLE mail_bytes (			-- kept bytes of mails that were read or quarantined
+	mail_id		INTEGER PRIMARY KEY REFERENCES mail (id),
+	trusted		INTEGER NOT NULL CHECK (trusted IN (0, 1)),
+	size_bytes	INTEGER NOT NULL,
+	zstd		BLOB NOT NULL		-- personal
+) STRICT;
+
+CREATE TABLE message (				-- what was understood of a mail that was read
+	mail_id		INTEGER PRIMARY KEY REFERENCES mail (id),
+	message_id	TEXT,			-- personal: chosen by the sender
+	date_ms		INTEGER,		-- Date field
+	from_domain	TEXT NOT NULL,
+	proof		TEXT NOT NULL CHECK (proof IN ('none', 'authentication-results', 'dkim', 'forwarder')),
+	proof_detail	TEXT NOT NULL,
+	trusted		INTEGER NOT NULL CHECK (trusted IN (0, 1)),	-- the proof is one that is accepted
+	kind		TEXT NOT NULL,		-- of the rule that knew it; '' if none did
+	rule		TEXT NOT NULL,
+	rules_hash	TEXT NOT NULL,
+	language	TEXT NOT NULL,
+	reasons		TEXT NOT NULL		-- JSON: of the mail as a whole
+) STRICT;
+
+-- ---------------------------------------------------------------- what mails say, what is true
+
+CREATE TABLE approval (
+	id		INTEGER PRIMARY KEY,
+	apr		TEXT NOT NULL UNIQUE CHECK (apr GLOB 'apr_*'),
+	state		TEXT NOT NULL CHECK (state IN ('confirmed', 'gone')),
+	confirmed_by	TEXT NOT NULL CHECK (confirmed_by IN ('management-api', 'sender', 'person')),
+	org_scheme	TEXT NOT NULL CHECK (org_scheme IN ('business:NO:ORG', 'business:DK:CVR',
+			    'business:FI:Y-tunnus', 'business:SE:ORG')),
+	org_number	TEXT NOT NULL CHECK (length(org_number) BETWEEN 8 AND 10
+			    AND org_number NOT GLOB '*[^0-9-]*'),	-- personal
+	msn		TEXT NOT NULL CHECK (length(msn) BETWEEN 4 AND 10 AND msn NOT GLOB '*[^0-9]*'),	-- personal
+	country		TEXT NOT NULL CHECK (country GLOB '[A-Z][A-Z]'),
+	merchant_name	TEXT,			-- personal
+	sales_unit_name	TEXT,			-- personal
+	received_ms	INTEGER,
+	confirmed_ms	INTEGER NOT NULL,
+	history		INTEGER NOT NULL CHECK (history IN (0, 1)),
+	mailbox		TEXT,
+	message_id	TEXT,			-- personal
+	sender_domain	TEXT,
+	proof		TEXT,
+	merchant	TEXT,			-- personal: JSON, allow-listed fields of the API's answer
+	sales_unit	TEXT,			-- personal: JSON, likewise
+	asked_ms	INTEGER,		-- when the API said so
+	UNIQUE (org_scheme, org_number, msn)
+) STRICT;
+CREATE INDEX approval_time ON approval (confirmed_ms);
+
+CREATE TABLE claim (
+	id		INTEGER PRIMARY KEY,
+	mail_id		INTEGER NOT NULL REFERENCES mail (id),
+	n		INTEGER NOT NULL CHECK (n >= 0),	-- which of the mail's claims
+	state		TEXT NOT NULL CHECK (state IN ('awaiting-proof', 'pending', 'confirmed', 'disputed',
+			    'unconfirmed', 'held', 'rejected', 'superseded')),
+	trusted		INTEGER NOT NULL CHECK (trusted IN (0, 1)),
+	history		INTEGER NOT NULL CHECK (history IN (0, 1)),
+	org_scheme	TEXT CHECK (org_scheme IN ('business:NO:ORG', 'business:DK:CVR', 'business:FI:Y-tunnus',
+			    'business:SE:ORG')),	-- NULL: not said
+	org_number	TEXT,			-- personal
+	merchant_name	TEXT,			-- personal
+	msn		TEXT,			-- personal
+	sales_unit_name	TEXT,			-- personal
+	reasons		TEXT NOT NULL,		-- JSON: the claim's and its mail's
+	evidence	TEXT NOT NULL,		-- personal: JSON, per field
+	api		TEXT,			-- personal: JSON, the last answer
+	asks		INTEGER NOT NULL DEFAULT 0,	-- answers of the API that count on the schedule
+	next_ms		INTEGER,		-- when to ask; of pending claims only
+	told_ms		INTEGER,		-- when claim.pending was told
+	made_ms		INTEGER NOT NULL,
+	settled_ms	INTEGER,
+	approval_id	INTEGER REFERENCES approval (id),	-- whose evidence it is, once confirmed or superseded
+	UNIQUE (mail_id, n),
+	CHECK ((state = 'pending') = (next_ms IS NOT NULL)),
+	CHECK (state <> 'confirmed' OR approval_id IS NOT NULL)
+) STRICT;
+CREATE INDEX claim_due ON claim (history, next_ms) WHERE state = 'pending';	-- new mail first
+CREATE INDEX claim_key ON claim (org_scheme, org_number, msn);
+CREATE INDEX claim_evidence ON claim (approval_id) WHERE approval_id IS NOT NULL;
+CREATE INDEX claim_time ON claim (made_ms);
+
+-- ---------------------------------------------------------------- what happened
+
+-- Append-only and chained. commit_mac = HMAC-SHA256(salt, payload); hash = SHA-256 over 0x00 and the other
+-- columns, each prefixed by its length in 8 bytes. Erasing a payload leaves the chain whole.
+CREATE TABLE event (
+	seq		INTEGER PRIMARY KEY CHECK (seq >= 1),
+	id		TEXT NOT NULL UNIQUE CHECK (id GLOB 'evt_*'),
+	at_ms		INTEGER NOT NULL,
+	type		TEXT NOT NULL,
+	ref		TEXT NOT NULL,		-- what it is about: apr_, clm_, mail_, or kind:name
+	"commit"	BLOB NOT NULL CHECK (length("commit") = 32),
+	prev		BLOB NOT NULL CHECK (length(prev) = 32),	-- the hash before; zeros for the first
+	hash		BLOB NOT NULL CHECK (length(hash) = 32)
+) STRICT;
+CREATE INDEX event_ref ON event (ref);
+
+CREATE TABLE event_payload (
+	seq		INTEGER PRIMARY KEY REFERENCES event (seq),
+	salt		BLOB,			-- 32 random bytes; NULL once erased
+	payload		TEXT,			-- personal: JSON {"history": bool, "data": {...}}; NULL once erased
+	CHECK ((salt IS NULL) = (payload IS NULL))
+) STRICT;
+
+CREATE TABLE event_waiting (			-- not yet fanned out; history never waits
+	seq		INTEGER PRIMARY KEY REFERENCES event (seq)
+) STRICT;
+
+CREATE TRIGGER event_no_update BEFORE UPDATE ON event
+BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+CREATE TRIGGER event_no_delete BEFORE DELETE ON event
+BEGIN SELECT raise(ABORT, 'events are append-only'); END;
+CREATE TRIGGER event_payload_no_update BEFORE UPDATE ON event_payload
+WHEN new.payload IS NOT NULL OR new.seq <> old.seq
+BEGIN SELECT raise(ABORT, 'payloads can be erased, not changed'); END;
+CREATE TRIGGER event_payload_no_delete BEFORE DELETE ON event_payload
+BEGIN SELECT raise(ABORT, 'payloads can be erased, not removed'); END;
+
+-- ---------------------------------------------------------------- who is told
+
+CREATE TABLE delivery (				-- one event owed to one target
+	id		INTEGER PRIMARY KEY,
+	event_seq	INTEGER NOT NULL REFERENCES event (seq),
+	endpoint	TEXT NOT NULL,
+	target		TEXT NOT NULL,		-- personal: an address, a URL, or 'secret:' and an HMAC of a URL that is one
+	webhook_id	TEXT NOT NULL UNIQUE CHECK (webhook_id NOT GLOB '*.*'),	-- the same over all attempts, and in a restored log
+	body		TEXT,			-- personal: frozen at fan-out; NULL once erased
+	state		TEXT NOT NULL CHECK (state IN ('due', 'delivered', 'dead', 'dropped')),
+	attempt		INTEGER NOT NULL DEFAULT 0,
+	next_ms		INTEGER NOT NULL,
+	leased_until_ms	INTEGER NOT NULL DEFAULT 0,
+	made_ms		INTEGER NOT NULL,
+	settled_ms	INTEGER,
+	UNIQUE (event_seq, target),
+	CHECK ((state = 'due') = (settled_ms IS NULL))
+) STRICT;
+CREATE INDEX delivery_due ON delivery (next_ms) WHERE state = 'due';
+
+CREATE TABLE attempt (
+	delivery_id	INTEGER NOT NULL REFERENCES delivery (id),
+	n		INTEGER NOT NULL CHECK (n >= 1),
+	at_ms		INTEGER NOT NULL,
+	took_ms		INTEGER NOT NULL,
+	status		INTEGER,		-- HTTP or SMTP status; NULL: no answer came
+	error		TEXT,			-- NULL for a success
+	PRIMARY KEY (delivery_id, n)
+) STRICT, WITHOUT ROWID;
+
+-- What has been failing, and when we last said so: the memory behind quiet logs and *.failing events.
+CREATE TABLE trouble (
+	cause		TEXT PRIMARY KEY,	-- kind:name, e.g. mailbox:onboarding
+	since_ms	INTEGER NOT NULL,
+	last_ms		INTEGER NOT NULL,
+	said_ms		INTEGER NOT NULL DEFAULT 0,	-- last line on stderr; 0: none yet
+	told_ms		INTEGER,		-- when the failing event was made; NULL: not yet
+	attempts	INTEGER NOT NULL,
+	error		TEXT NOT NULL
+) STRICT, WITHOUT ROWID;

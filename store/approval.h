@@ -1,0 +1,69 @@
+/*
+ * approval - confirmed claims, unique by (org scheme, org number, MSN); and the log's query
+ */
+#ifndef STORE_APPROVAL_H
+#define STORE_APPROVAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/json.h"
+#include "store/claim.h"
+#include "store/db.h"
+
+struct approval {
+	int64_t		 id;
+	const char	*apr;			/* public id */
+	const char	*state;			/* "confirmed", "gone" */
+	const char	*confirmed_by;		/* "management-api", "sender", "person" */
+	const char	*org_scheme, *org_number, *country, *merchant_name, *msn, *sales_unit_name;
+	int64_t		 received_ms, confirmed_ms;	/* received 0: unknown */
+	bool		 history;
+	const char	*mailbox, *message_id, *sender_domain, *proof;
+	const char	*merchant, *sales_unit;	/* JSON, NULL if the API was not asked */
+};
+
+/* What the API told of a confirmed claim; all NULL if it was not asked. Texts of JSON by allow-list. */
+struct approval_facts {
+	const char	*merchant_name, *sales_unit_name, *country;
+	const char	*merchant, *sales_unit;
+	const char	*api;			/* the claim's record of the answer (claim.api) */
+};
+
+/*
+ * Inside the caller's transaction: the claim becomes confirmed and either makes the approval (event
+ * approval.confirmed) or joins the one that has its key (evidence.added). Names come from the facts, else
+ * from the claim. Every held or disputed claim of the key becomes superseded, in silence.
+ * *made says which it was.
+ */
+int	approval_confirm(struct db *, const struct claim *, const struct approval_facts *,
+	    const char *confirmed_by, int64_t now_ms, bool *made, struct err *);
+
+/* ERR_REJECT if there is none. By public id ("apr_..."). */
+int	approval_get(struct db *, const char *apr, struct arena *, struct approval *, struct err *);
+
+struct json	*approval_json(const struct approval *);	/* DESIGN.md 5.5 */
+
+/* ---- the log: approvals, and claims that are not (yet) one */
+
+struct log_filter {
+	const char	**states;	/* NULL-ended; NULL: approvals, and claims that wait or are held */
+	const char	*org, *msn, *country, *mailbox, *text;	/* NULL: any; text: part of a name */
+	int64_t		 since_ms, until_ms;	/* of confirmation, or of the claim's making; 0: any */
+	int64_t		 limit;			/* 0: none */
+};
+struct log_entry {
+	bool		 is_claim;
+	struct approval	 approval;
+	struct claim	 claim;
+};
+/*
+ * Calls `each` for every entry, oldest first. Pages in short reads, so that a slow reader never makes
+ * a commit wait; an entry lives until `each` returns. `each` returning -1 ends it with -1.
+ */
+int	approval_log(struct db *, const struct log_filter *,
+	    int (*each)(void *, const struct log_entry *, struct err *), void *, struct err *);
+/* One line of NDJSON or an element of JSON for an entry. */
+struct json	*log_entry_json(const struct log_entry *);
+
+#endif

@@ -1,0 +1,57 @@
+/*
+ * db - one SQLite file: opening, transactions, the lock
+ *
+ * Settings at open: PITFALLS of SQLite 3.40 and DESIGN.md 6 (TRUNCATE journal, synchronous FULL, foreign
+ * keys, defensive, no extensions, 5 s busy timeout). Nothing outside store/ knows SQL or SQLite.
+ * Errors: ERR_FATAL with ERR_DATABASE for a broken, foreign or newer file; ERR_RETRY with ERR_STOPPED
+ * for a busy database or a full disk.
+ */
+#ifndef STORE_DB_H
+#define STORE_DB_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/arena.h"
+#include "base/err.h"
+#include "base/span.h"
+
+struct db;
+
+enum db_mode {
+	DB_READ,	/* the file must exist; nothing is written */
+	DB_WRITE	/* made with schema.sql, mode 0600, if it does not exist */
+};
+
+int	db_open(const char *path, enum db_mode, struct db **, struct err *);
+void	db_close(struct db *);
+
+/* BEGIN IMMEDIATE ... COMMIT. Never held across a network call. After a failed commit: rolled back. */
+int	db_begin(struct db *, struct err *);
+int	db_commit(struct db *, struct err *);
+void	db_rollback(struct db *);	/* fine if nothing is open */
+
+/* integrity_check and foreign_key_check: problems as lines in the arena, NULL if there are none. */
+int	db_verify(struct db *, struct arena *, const char **problems, struct err *);
+
+/*
+ * The lock of run, ingest, enrich, notify and watch: flock on PATH.lock. ERR_LOCKED when another
+ * process holds it: *idle_ms then says for how long it has made no progress (the lock file's mtime).
+ */
+struct db_lock;
+int	db_lock(const char *path, int64_t now_ms, struct db_lock **, int64_t *idle_ms, struct err *);
+void	db_lock_progress(struct db_lock *);	/* something was done: touches the file; NULL is fine */
+void	db_lock_leave(struct db_lock *);	/* in a forked worker: closes without unlocking */
+void	db_unlock(struct db_lock *);
+
+/*
+ * A public id: prefix ("apr_", "evt_", "msg_") and 32 hex digits of an HMAC, under the database's own key,
+ * of the texts given (NULL-ended). A restored or copied database gives the same ids.
+ */
+#define DB_ID_TEXT 40
+struct db_id { char s[DB_ID_TEXT]; };
+struct db_id db_public_id(struct db *, const char *prefix, ...) __attribute__((sentinel));
+/* The same HMAC whole, in hex: for a target whose URL is a secret. */
+char	*db_keyed_hash(struct db *, struct arena *, const char *what, const char *text);
+
+#endif

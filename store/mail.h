@@ -1,0 +1,115 @@
+/*
+ * mail - mailboxes, folders, epochs, and every mail ever seen with its fate (DESIGN.md 4, 5.1)
+ *
+ * Functions that change rows are called inside db_begin()/db_commit() of the caller, unless they
+ * say otherwise. Rows handed out live in the caller's arena. Kept bytes are stored compressed.
+ */
+#ifndef STORE_MAIL_H
+#define STORE_MAIL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/digest.h"
+#include "base/json.h"
+#include "store/db.h"
+
+enum mail_fate {
+	MAIL_PENDING, MAIL_IGNORED, MAIL_OWN, MAIL_READ, MAIL_OVERSIZE, MAIL_QUARANTINED, MAIL_VANISHED,
+	MAIL_FATES
+};
+const char	*mail_fate_name(enum mail_fate);
+int		 mail_fate_of(const char *);	/* -1 if it is none */
+
+struct mailbox_row {
+	int64_t	id, start_ms, announce_ms, first_pass_ms, history_told_ms /* 0: not yet */;
+	bool	fresh;		/* made by this call: this is the mailbox's first pass */
+};
+/* Gets the mailbox's row, or makes it: start and announce are kept as of then for ever. */
+int	mail_mailbox(struct db *, const char *name, int64_t start_ms, int64_t announce_ms, int64_t now_ms,
+	    struct mailbox_row *, struct err *);
+/* Mails and claims that are history, and mails of the mailbox still pending. For history.loaded. */
+struct mail_history { int64_t mails, read, claims, pending; };
+int	mail_history(struct db *, int64_t mailbox_id, struct mail_history *, struct err *);
+int	mail_history_told(struct db *, int64_t mailbox_id, int64_t now_ms, struct err *);
+
+struct epoch_row {
+	int64_t	 id;		/* 0: the folder has no epoch yet */
+	uint32_t uidvalidity, history_uid, uidnext;
+	int64_t	 exists_count, full_ms;
+	int64_t	 pending;	/* mails of it that are pending */
+	uint32_t oldest_pending;/* UID; 0 if none */
+	uint32_t highest;	/* highest UID ever shown; 0 if none */
+};
+int	mail_folder(struct db *, int64_t mailbox_id, const char *name, int64_t *folder_id, struct err *);
+int	mail_folder_good(struct db *, int64_t folder_id, int64_t now_ms, struct err *);
+int	mail_epoch(struct db *, int64_t folder_id, struct epoch_row *, struct err *);
+/* Closes the present epoch, if there is one, and opens another. */
+int	mail_epoch_open(struct db *, int64_t folder_id, uint32_t uidvalidity, uint32_t history_uid, int64_t now_ms,
+	    int64_t *epoch_id, struct err *);
+/* A search was taken over whole: what EXAMINE said then. full: it asked for all UIDs. */
+int	mail_epoch_searched(struct db *, int64_t epoch_id, uint32_t uidnext, int64_t exists_count, bool full,
+	    int64_t now_ms, struct err *);
+
+/* Rows for UIDs never shown before; *added counts them. Known UIDs are left as they are. */
+int	mail_shown(struct db *, int64_t epoch_id, const uint32_t *uids, size_t n, int64_t now_ms, int64_t *added,
+	    struct err *);
+/*
+ * Pending mails that a full SEARCH did not show (uids sorted, n of them): counts a miss for each,
+ * once per 10 minutes; on the second miss the fate is vanished. *vanished says how many.
+ */
+int	mail_missed(struct db *, int64_t epoch_id, const uint32_t *uids, size_t n, int64_t now_ms,
+	    int64_t *vanished, struct err *);
+
+struct mail_row {
+	int64_t		 id, epoch_id;
+	uint32_t	 uid;
+	enum mail_fate	 fate;
+	const char	*reason;	/* NULL: none */
+	bool		 history;
+	int64_t		 shown_ms, arrived_ms, size_bytes, settled_ms;	/* 0: unknown */
+	int		 attempts;
+	int64_t		 same_as;	/* 0: none */
+	bool		 hashed;
+	uint8_t		 sha256[DIGEST_BYTES];
+	const char	*mailbox, *folder;
+	/* of its message; NULL, 0 or false if it was not read */
+	const char	*message_id, *from_domain, *proof, *proof_detail, *kind, *rule, *language, *reasons;
+	int64_t		 date_ms;
+	bool		 trusted;
+};
+/* Up to `max` UIDs of pending mails above `after`, ascending. */
+int	mail_pending(struct db *, int64_t epoch_id, uint32_t after, uint32_t *uids, int64_t *ids, size_t max,
+	    size_t *n, struct err *);
+/* ERR_REJECT if there is no such mail. */
+int	mail_get(struct db *, int64_t id, struct arena *, struct mail_row *, struct err *);
+
+/* What the header step learned; the mail stays pending. */
+int	mail_header(struct db *, int64_t id, int64_t arrived_ms, int64_t size_bytes, bool history, struct err *);
+/* A fetch or reading failed: one more attempt with its reason; the mail stays pending. */
+int	mail_failed(struct db *, int64_t id, const char *reason, struct err *);
+/* The mail leaves pending. reason may be NULL; screen only of an ignored mail. */
+int	mail_settle(struct db *, int64_t id, enum mail_fate, const char *reason, const char *screen, int64_t now_ms,
+	    struct err *);
+/* Its bytes' hash; *same_as is a settled mail with the same bytes (not ignored), or 0. */
+int	mail_hashed(struct db *, int64_t id, const uint8_t sha256[DIGEST_BYTES], int64_t *same_as, struct err *);
+/* Takes the fate of a mail with the same bytes. */
+int	mail_inherit(struct db *, int64_t id, int64_t same_as, int64_t now_ms, struct err *);
+
+struct message_new {
+	const char	*message_id, *from_domain, *proof, *proof_detail, *kind, *rule, *rules_hash, *language, *reasons;
+	int64_t		 date_ms;
+	bool		 trusted;
+};
+int	mail_message(struct db *, int64_t id, const struct message_new *, struct err *);
+int	mail_keep(struct db *, int64_t id, bool trusted, struct span bytes, struct err *);
+/* The kept bytes, decompressed; p NULL if none are kept. */
+int	mail_kept(struct db *, int64_t id, struct arena *, struct span *bytes, struct err *);
+
+/*
+ * For `show`: {"id": "mail_N", "mailbox", "folder", "uid", "fate", "reason", "history", "shown_at", "arrived_at", "settled_at",
+ * "size_bytes", "sha256", "same_as", "attempts", "message": {...} or null}.
+ */
+struct json	*mail_json(const struct mail_row *);
+
+#endif

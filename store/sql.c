@@ -1,0 +1,544 @@
+#include <errno.h>
+#include <string.h>
+
+#include <sqlite3.h>
+
+#include "store/sql.h"
+
+const char sql_schema[] = {
+#include "schema.inc"
+	0
+};
+#define TEXT_OF(x) #x
+#define NUMBER(x) TEXT_OF(x)
+const char sql_schema_mark[] = "PRAGMA application_id = " NUMBER(SQL_APPLICATION) ";"
+    " PRAGMA user_version = " NUMBER(SQL_VERSION);
+
+/*
+ * recursive_triggers: without it INSERT OR REPLACE would slip past the append-only triggers.
+ * TRUNCATE and FULL: DESIGN.md 6.
+ */
+const char sql_settings[] = "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
+    " PRAGMA recursive_triggers = ON";
+const char sql_settings_read[] = "PRAGMA query_only = ON";
+const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchronous = FULL";
+
+/* ---------------------------------------------------------------- columns read by more than one */
+
+#define MAIL_PLACE \
+	" JOIN epoch AS e ON e.id = m.epoch_id JOIN folder AS f ON f.id = e.folder_id" \
+	" JOIN mailbox AS b ON b.id = f.mailbox_id LEFT JOIN message AS s ON s.mail_id = m.id"
+
+#define CLAIM_SELECT \
+	"SELECT c.id, c.mail_id, c.n, c.state, c.trusted, c.history, c.org_scheme, c.org_number," \
+	" c.merchant_name, c.msn, c.sales_unit_name, c.reasons, c.evidence, c.api, c.asks," \
+	" c.next_ms, c.told_ms, c.made_ms, c.settled_ms, c.approval_id, b.name, s.message_id," \
+	" s.from_domain, s.proof, s.proof_detail, m.arrived_ms" \
+	" FROM claim AS c JOIN mail AS m ON m.id = c.mail_id" MAIL_PLACE
+
+#define APPROVAL_SELECT \
+	"SELECT id, apr, state, confirmed_by, org_scheme, org_number, country, merchant_name," \
+	" msn, sales_unit_name, received_ms, confirmed_ms, history, mailbox, message_id," \
+	" sender_domain, proof, merchant, sales_unit FROM approval"
+
+#define EVENT_SELECT \
+	"SELECT v.seq, v.at_ms, v.id, v.type, v.ref, p.payload" \
+	" FROM event AS v LEFT JOIN event_payload AS p ON p.seq = v.seq"
+
+#define DELIVERY_SELECT \
+	"SELECT d.id, d.event_seq, v.id, v.type, d.endpoint, d.target, d.webhook_id, d.body," \
+	" d.state, d.attempt, v.at_ms, d.made_ms, d.next_ms, d.leased_until_ms, d.settled_ms" \
+	" FROM delivery AS d JOIN event AS v ON v.seq = d.event_seq"
+
+/* ---------------------------------------------------------------- the statements */
+
+const char *const sql_text[SQL_COUNT] = {
+	[SQL_BEGIN] = "BEGIN IMMEDIATE",
+	[SQL_BEGIN_READ] = "BEGIN DEFERRED",
+	[SQL_COMMIT] = "COMMIT",
+	[SQL_ROLLBACK] = "ROLLBACK",
+	[SQL_META_GET] = "SELECT value FROM meta WHERE name = ?1",
+	[SQL_META_ADD] = "INSERT INTO meta (name, value) VALUES (?1, ?2)",
+	[SQL_APPLICATION_ID] = "PRAGMA application_id",
+	[SQL_USER_VERSION] = "PRAGMA user_version",
+	[SQL_TABLES] = "SELECT count(*) FROM sqlite_schema",
+	[SQL_INTEGRITY_CHECK] =
+	    "PRAGMA integrity_check",	/* stops by itself after 100 problems */
+	[SQL_FOREIGN_KEY_CHECK] =
+	    "SELECT \"table\", rowid, parent FROM pragma_foreign_key_check LIMIT ?1",
+
+	/* -------- where mail comes from */
+	[SQL_MAILBOX_GET] =
+	    "SELECT id, start_ms, announce_ms, first_pass_ms, history_told_ms FROM mailbox"
+	    " WHERE name = ?1",
+	[SQL_MAILBOX_ADD] =
+	    "INSERT INTO mailbox (name, start_ms, announce_ms, first_pass_ms)"
+	    " VALUES (?1, ?2, ?3, ?4)",
+	[SQL_MAILBOX_HISTORY] =
+	    "SELECT count(*) FILTER (WHERE m.history), count(*) FILTER (WHERE m.history"
+	    " AND m.fate = 'read'), (SELECT count(*) FROM claim AS c"
+	    " JOIN mail AS cm ON cm.id = c.mail_id  JOIN epoch AS ce ON ce.id = cm.epoch_id"
+	    " JOIN folder AS cf ON cf.id = ce.folder_id  WHERE cf.mailbox_id = ?1"
+	    " AND c.history), count(*) FILTER (WHERE m.fate = 'pending') FROM folder AS f"
+	    " JOIN epoch AS e ON e.folder_id = f.id JOIN mail AS m ON m.epoch_id = e.id"
+	    " WHERE f.mailbox_id = ?1",
+	[SQL_MAILBOX_HISTORY_TOLD] =
+	    "UPDATE mailbox SET history_told_ms = ?2 WHERE id = ?1 AND history_told_ms IS NULL",
+
+	[SQL_FOLDER_ADD] =
+	    "INSERT INTO folder (mailbox_id, name) VALUES (?1, ?2)"
+	    " ON CONFLICT (mailbox_id, name) DO NOTHING",
+	[SQL_FOLDER_GET] = "SELECT id FROM folder WHERE mailbox_id = ?1 AND name = ?2",
+	[SQL_FOLDER_GOOD] = "UPDATE folder SET good_ms = ?2 WHERE id = ?1",
+
+	[SQL_EPOCH_GET] =
+	    "SELECT e.id, e.uidvalidity, e.history_uid, e.uidnext, e.exists_count, e.full_ms,"
+	    " (SELECT count(*) FROM mail WHERE epoch_id = e.id"
+	    " AND fate = 'pending'), (SELECT min(uid) FROM mail WHERE epoch_id = e.id"
+	    " AND fate = 'pending'), (SELECT max(uid) FROM mail WHERE epoch_id = e.id)"
+	    " FROM epoch AS e WHERE e.folder_id = ?1 AND e.closed_ms IS NULL",
+	[SQL_EPOCH_CLOSE] =
+	    "UPDATE epoch SET closed_ms = ?2 WHERE folder_id = ?1 AND closed_ms IS NULL",
+	[SQL_EPOCH_ADD] =
+	    "INSERT INTO epoch (folder_id, uidvalidity, history_uid, opened_ms)"
+	    " VALUES (?1, ?2, ?3, ?4) RETURNING id",
+	[SQL_EPOCH_SEARCHED] =
+	    "UPDATE epoch SET uidnext = ?2, exists_count = ?3,"
+	    " full_ms = CASE WHEN ?4 THEN ?5 ELSE full_ms END WHERE id = ?1",
+
+	[SQL_MAIL_ADD] =	/* no change: we have seen this UID before */
+	    "INSERT INTO mail (epoch_id, uid, fate, shown_ms)"
+	    " VALUES (?1, ?2, 'pending', ?3) ON CONFLICT (epoch_id, uid) DO NOTHING",
+	[SQL_MAIL_MISSABLE] =
+	    "SELECT id, uid, missed FROM mail WHERE epoch_id = ?1 AND fate = 'pending'"
+	    " ORDER BY uid",
+	[SQL_MAIL_MISSED] =	/* two searches in quick succession are one piece of evidence */
+	    "UPDATE mail SET missed = missed + 1, missed_ms = ?2 WHERE id = ?1"
+	    " AND fate = 'pending' AND (missed_ms IS NULL OR missed_ms <= ?2 - ?3)",
+	[SQL_MAIL_FOUND] = "UPDATE mail SET missed = 0, missed_ms = NULL WHERE id = ?1",
+	[SQL_MAIL_VANISHED] =
+	    "UPDATE mail SET fate = 'vanished', reason = 'gone before it was read',"
+	    " settled_ms = ?2 WHERE id = ?1 AND fate = 'pending' AND missed >= 2",
+	[SQL_MAIL_PENDING] =
+	    "SELECT uid, id FROM mail WHERE epoch_id = ?1 AND fate = 'pending'"
+	    " AND uid > ?2 ORDER BY uid LIMIT ?3",
+	[SQL_MAIL_GET] =
+	    "SELECT m.id, m.epoch_id, m.uid, m.fate, m.reason, m.history, m.shown_ms,"
+	    " m.arrived_ms, m.size_bytes, m.settled_ms, m.attempts, m.same_as, m.sha256, b.name,"
+	    " f.name, s.message_id, s.from_domain, s.proof, s.proof_detail, s.kind, s.rule,"
+	    " s.language, s.reasons, s.date_ms, s.trusted"
+	    " FROM mail AS m" MAIL_PLACE " WHERE m.id = ?1",
+	[SQL_MAIL_HEADER] =
+	    "UPDATE mail SET arrived_ms = ?2, size_bytes = ?3, history = ?4 WHERE id = ?1"
+	    " AND fate = 'pending'",
+	[SQL_MAIL_FAILED] =
+	    "UPDATE mail SET attempts = attempts + 1, reason = ?2 WHERE id = ?1"
+	    " AND fate = 'pending'",
+	[SQL_MAIL_SETTLE] =
+	    "UPDATE mail SET fate = ?2, reason = ?3, screen = ?4, settled_ms = ?5"
+	    " WHERE id = ?1 AND fate = 'pending'",
+	[SQL_MAIL_HASHED] = "UPDATE mail SET sha256 = ?2 WHERE id = ?1",
+	[SQL_MAIL_SAME] =	/* only what was decided by the bytes, and the first of its kind */
+	    "SELECT id FROM mail WHERE sha256 = ?2 AND id <> ?1 AND same_as IS NULL"
+	    " AND fate IN ('own', 'read', 'quarantined') ORDER BY id LIMIT 1",
+	[SQL_MAIL_INHERIT] =
+	    "UPDATE mail SET fate = o.fate, reason = o.reason, same_as = o.id,"
+	    " settled_ms = ?3 FROM mail AS o WHERE mail.id = ?1 AND mail.fate = 'pending'"
+	    " AND o.id = (SELECT coalesce(same_as, id) FROM mail WHERE id = ?2)"
+	    " AND o.fate <> 'pending'",
+	[SQL_MESSAGE_ADD] =
+	    "INSERT INTO message (mail_id, message_id, date_ms, from_domain, proof,"
+	    " proof_detail, trusted, kind, rule, rules_hash, language, reasons)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	[SQL_BYTES_ADD] =
+	    "INSERT INTO mail_bytes (mail_id, trusted, size_bytes, zstd) VALUES (?1, ?2, ?3, ?4)",
+	[SQL_BYTES_GET] = "SELECT size_bytes, zstd FROM mail_bytes WHERE mail_id = ?1",
+
+	/* -------- what mails say, what is true */
+	[SQL_CLAIM_ADD] =
+	    "INSERT INTO claim (mail_id, n, state, trusted, history, org_scheme, org_number,"
+	    " merchant_name, msn, sales_unit_name, reasons, evidence, api, asks, next_ms,"
+	    " made_ms, settled_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12,"
+	    " ?13, ?14, ?15, ?16, ?17) RETURNING id",
+	[SQL_CLAIM_GET] = CLAIM_SELECT " WHERE c.id = ?1",
+	[SQL_CLAIM_DUE] =	/* in the order of the index claim_due */
+	    "SELECT id FROM claim WHERE state = 'pending' AND next_ms <= ?1"
+	    " ORDER BY history, next_ms, id LIMIT ?2",
+	[SQL_CLAIM_OF_MAIL] = CLAIM_SELECT " WHERE c.mail_id = ?1 ORDER BY c.id",
+	[SQL_CLAIM_OF_APPROVAL] = CLAIM_SELECT " WHERE c.approval_id = ?1 ORDER BY c.id",
+	[SQL_CLAIM_WAIT] =
+	    "UPDATE claim SET api = coalesce(?2, api), asks = ?3, next_ms = ?4 WHERE id = ?1"
+	    " AND state = 'pending'",
+	[SQL_CLAIM_TOLD] = "UPDATE claim SET told_ms = ?2 WHERE id = ?1 AND told_ms IS NULL",
+	[SQL_CLAIM_SETTLE] =	/* unless somebody else decided meanwhile */
+	    "UPDATE claim SET state = ?2, api = coalesce(?3, api), next_ms = NULL,"
+	    " settled_ms = ?4 WHERE id = ?1 AND state = ?5",
+	[SQL_CLAIM_CONFIRM] =
+	    "UPDATE claim SET state = 'confirmed', api = coalesce(?2, api), next_ms = NULL,"
+	    " settled_ms = ?3, approval_id = ?4 WHERE id = ?1 AND state = ?5",
+	[SQL_CLAIM_SUPERSEDE] =
+	    "UPDATE claim SET state = 'superseded', next_ms = NULL, settled_ms = ?5,"
+	    " approval_id = ?6 WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3"
+	    " AND id <> ?4 AND state IN ('held', 'disputed')",
+	[SQL_CLAIM_CAUSE] =
+	    "SELECT lower(hex(m.sha256)) FROM claim AS c JOIN mail AS m ON m.id = c.mail_id"
+	    " WHERE c.id = ?1 AND m.sha256 IS NOT NULL",
+
+	[SQL_APPROVAL_ADD] =
+	    "INSERT INTO approval (apr, state, confirmed_by, org_scheme, org_number, msn,"
+	    " country, merchant_name, sales_unit_name, received_ms, confirmed_ms, history,"
+	    " mailbox, message_id, sender_domain, proof, merchant, sales_unit, asked_ms)"
+	    " VALUES (?1, 'confirmed', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
+	    " ?15, ?16, ?17, ?18) RETURNING id",
+	[SQL_APPROVAL_BY_KEY] =
+	    APPROVAL_SELECT " WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3",
+	[SQL_APPROVAL_BY_APR] = APPROVAL_SELECT " WHERE apr = ?1",
+	[SQL_APPROVAL_BY_ID] = APPROVAL_SELECT " WHERE id = ?1",
+	/*
+	 * Ordered by time, row number, kind (an approval before a claim), and resumed after a row
+	 * of that order: ?1 its time, ?2 and ?3 the row numbers that approvals and claims of that
+	 * time must pass. ?4 states as " held pending ", ?5 org, ?6 msn, ?7 country, ?8 mailbox,
+	 * ?9 text, ?10 text as a LIKE pattern, ?11 since, ?12 until; NULL asks for any. Merged from
+	 * two indexes, never sorted. A confirmed claim is evidence of its approval, no entry.
+	 */
+	[SQL_LOG_PAGE] =
+	    "SELECT 0 AS kind, confirmed_ms AS at, id AS row FROM approval"
+	    " WHERE (confirmed_ms, id) > (?1, ?2)"
+	    " AND (?4 IS NULL OR instr(?4, ' ' || state || ' ') > 0)"
+	    " AND (?5 IS NULL OR org_number = ?5) AND (?6 IS NULL OR msn = ?6)"
+	    " AND (?7 IS NULL OR country = ?7) AND (?8 IS NULL OR mailbox = ?8)"
+	    " AND (?9 IS NULL OR merchant_name LIKE ?10 ESCAPE '\\'"
+	    "  OR sales_unit_name LIKE ?10 ESCAPE '\\' OR org_number = ?9 OR msn = ?9)"
+	    " AND (?11 IS NULL OR confirmed_ms >= ?11) AND (?12 IS NULL OR confirmed_ms < ?12)"
+	    " UNION ALL "
+	    "SELECT 1, made_ms, id FROM claim AS c WHERE (made_ms, id) > (?1, ?3)"
+	    " AND CASE WHEN ?4 IS NULL"
+	    "  THEN state IN ('awaiting-proof', 'pending', 'disputed', 'unconfirmed', 'held')"
+	    "  ELSE state <> 'confirmed' AND instr(?4, ' ' || state || ' ') > 0 END"
+	    " AND (?5 IS NULL OR org_number = ?5) AND (?6 IS NULL OR msn = ?6)"
+	    " AND (?7 IS NULL OR substr(org_scheme, 10, 2) = ?7)"	/* business:NO:ORG */
+	    " AND (?8 IS NULL"
+	    "  OR ?8 = (SELECT b.name FROM mail AS m" MAIL_PLACE " WHERE m.id = c.mail_id))"
+	    " AND (?9 IS NULL OR merchant_name LIKE ?10 ESCAPE '\\'"
+	    "  OR sales_unit_name LIKE ?10 ESCAPE '\\' OR org_number = ?9 OR msn = ?9)"
+	    " AND (?11 IS NULL OR made_ms >= ?11) AND (?12 IS NULL OR made_ms < ?12)"
+	    " ORDER BY at, row, kind LIMIT ?13",
+
+	/* -------- what happened */
+	[SQL_EVENT_HAS] = "SELECT seq FROM event WHERE id = ?1",
+	[SQL_EVENT_HEAD] = "SELECT seq, hash FROM event ORDER BY seq DESC LIMIT 1",
+	[SQL_EVENT_ADD] =
+	    "INSERT INTO event (seq, id, at_ms, type, ref, \"commit\", prev, hash)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+	[SQL_EVENT_PAYLOAD_ADD] =
+	    "INSERT INTO event_payload (seq, salt, payload) VALUES (?1, ?2, ?3)",
+	[SQL_EVENT_WAIT] = "INSERT INTO event_waiting (seq) VALUES (?1)",
+	[SQL_EVENT_GET] = EVENT_SELECT " WHERE v.id = ?1",
+	[SQL_EVENT_OF] = EVENT_SELECT " WHERE v.ref = ?1 ORDER BY v.seq",
+	[SQL_EVENT_WAITING] = EVENT_SELECT " WHERE v.seq = (SELECT min(seq) FROM event_waiting)",
+	[SQL_EVENT_CHAIN] =
+	    "SELECT v.seq, v.id, v.at_ms, v.type, v.ref, v.\"commit\", v.prev, v.hash,"
+	    " p.seq IS NOT NULL, p.salt, p.payload FROM event AS v LEFT"
+	    " JOIN event_payload AS p ON p.seq = v.seq WHERE v.seq > ?1 ORDER BY v.seq LIMIT ?2",
+
+	[SQL_TROUBLE_MORE] =
+	    "INSERT INTO trouble (cause, since_ms, last_ms, attempts, error)"
+	    " VALUES (?1, ?2, ?2, 1, ?3)"
+	    " ON CONFLICT (cause) DO UPDATE SET last_ms = ?2, attempts = attempts + 1,"
+	    " error = ?3 RETURNING since_ms, attempts, said_ms, told_ms, error",
+	[SQL_TROUBLE_GET] =
+	    "SELECT since_ms, attempts, said_ms, told_ms, error FROM trouble WHERE cause = ?1",
+	[SQL_TROUBLE_SAID] = "UPDATE trouble SET said_ms = ?2 WHERE cause = ?1",
+	[SQL_TROUBLE_TOLD] = "UPDATE trouble SET told_ms = ?2 WHERE cause = ?1",
+	[SQL_TROUBLE_OVER] = "DELETE FROM trouble WHERE cause = ?1",
+
+	/* -------- who is told */
+	[SQL_EVENT_FANNED_OUT] = "DELETE FROM event_waiting WHERE seq = ?1",
+	[SQL_DELIVERY_ADD] =	/* no change: the target has this event already */
+	    "INSERT INTO delivery (event_seq, endpoint, target, webhook_id, body, state,"
+	    " next_ms, made_ms) SELECT ?1, ?2, ?3, ?4, ?5, 'due', ?6, ?6"
+	    " WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event_seq = ?1 AND target = ?3)",
+	[SQL_DELIVERY_DUE] =
+	    "SELECT id FROM delivery WHERE state = 'due' AND next_ms <= ?1"
+	    " AND leased_until_ms <= ?1 ORDER BY next_ms, id LIMIT ?2",
+	[SQL_DELIVERY_LEASE] =	/* a lease, so that a killed worker's delivery comes back */
+	    "UPDATE delivery SET attempt = attempt + 1, leased_until_ms = ?2 WHERE id = ?1",
+	[SQL_DELIVERY_SETTLE] =	/* no change: a newer lease has it, or a person dropped it */
+	    "UPDATE delivery SET state = ?3, next_ms = coalesce(?4, next_ms),"
+	    " leased_until_ms = 0, settled_ms = ?5 WHERE id = ?1 AND attempt = ?2"
+	    " AND state = 'due'",
+	[SQL_DELIVERY_RELEASE] =
+	    "UPDATE delivery SET attempt = attempt - 1, leased_until_ms = 0 WHERE id = ?1"
+	    " AND attempt = ?2 AND state = 'due' AND leased_until_ms > 0",
+	[SQL_DELIVERY_GET] = DELIVERY_SELECT " WHERE d.id = ?1",
+	[SQL_DELIVERY_OF] = DELIVERY_SELECT " WHERE d.event_seq = ?1 ORDER BY d.id",
+	[SQL_DELIVERY_OURS] = "SELECT count(*) FROM delivery WHERE webhook_id = ?1",
+	[SQL_ATTEMPT_ADD] =
+	    "INSERT INTO attempt (delivery_id, n, at_ms, took_ms, status, error)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+	[SQL_ATTEMPT_OF] =
+	    "SELECT n, at_ms, took_ms, status, error FROM attempt WHERE delivery_id = ?1"
+	    " ORDER BY n",
+};
+
+/* ---------------------------------------------------------------- values in */
+
+struct sql_arg
+arg_int(int64_t i)
+{
+	return (struct sql_arg){.type = SQL_ARG_INT, .i = i};
+}
+
+struct sql_arg
+arg_time(int64_t ms)
+{
+	return (struct sql_arg){.type = ms == 0 ? SQL_ARG_NULL : SQL_ARG_INT, .i = ms};
+}
+
+struct sql_arg
+arg_text(const char *s)
+{
+	return (struct sql_arg){.type = s == NULL ? SQL_ARG_NULL : SQL_ARG_TEXT, .p = s,
+	    .n = s == NULL ? 0 : strlen(s)};
+}
+
+struct sql_arg
+arg_blob(const void *p, size_t n)
+{
+	return (struct sql_arg){.type = p == NULL ? SQL_ARG_NULL : SQL_ARG_BLOB, .p = p, .n = n};
+}
+
+static int
+bind_one(sqlite3_stmt *st, int at, const struct sql_arg *arg)
+{
+	switch (arg->type) {
+	case SQL_ARG_INT:
+		return sqlite3_bind_int64(st, at, arg->i);
+	case SQL_ARG_TEXT:
+		return sqlite3_bind_text64(st, at, arg->p, arg->n, SQLITE_STATIC, SQLITE_UTF8);
+	case SQL_ARG_BLOB:
+		return sqlite3_bind_blob64(st, at, arg->p, arg->n, SQLITE_STATIC);
+	case SQL_ARG_NULL:
+		return sqlite3_bind_null(st, at);
+	case SQL_ARG_END:
+		break;
+	}
+	return SQLITE_RANGE;
+}
+
+/* ---------------------------------------------------------------- errors */
+
+/* A quota or a full file system under a call that SQLite reports as an I/O error. */
+static bool
+disk_full(struct db *db)
+{
+	int error = sqlite3_system_errno(db->sqlite);
+
+	return error == ENOSPC || error == EDQUOT;
+}
+
+int
+sql_failed(struct db *db, const char *doing, struct err *e)
+{
+	int code = sqlite3_extended_errcode(db->sqlite);
+
+	switch (code & 0xff) {
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED:
+		return err_what(e, ERR_RETRY, ERR_STOPPED,
+		    "database: %s: busy: another program holds it for more than 5 seconds", doing);
+	case SQLITE_FULL:
+		return err_what(e, ERR_RETRY, ERR_STOPPED,
+		    "database: %s: the disk is full: free some space", doing);
+	case SQLITE_NOMEM:
+		return err_what(e, ERR_RETRY, ERR_NOMEM, "database: %s: out of memory", doing);
+	case SQLITE_IOERR:
+		if (code == SQLITE_IOERR_NOMEM)
+			return err_what(
+			    e, ERR_RETRY, ERR_NOMEM, "database: %s: out of memory", doing);
+		if (disk_full(db))
+			return err_what(e, ERR_RETRY, ERR_STOPPED,
+			    "database: %s: the disk is full: free some space", doing);
+		return err_what(e, ERR_FATAL, ERR_DATABASE,
+		    "database: %s: %s: the disk may be failing", doing, sqlite3_errmsg(db->sqlite));
+	case SQLITE_CONSTRAINT:
+	case SQLITE_MISMATCH:
+	case SQLITE_RANGE:
+	case SQLITE_MISUSE:
+		return err_set(e, ERR_FATAL, "database: %s: %s", doing, sqlite3_errmsg(db->sqlite));
+	case SQLITE_TOOBIG:
+		return err_set(e, ERR_REJECT, "database: %s: too large to be kept", doing);
+	default:
+		return err_what(e, ERR_FATAL, ERR_DATABASE, "database: %s: %s", doing,
+		    sqlite3_errmsg(db->sqlite));
+	}
+}
+
+/* ---------------------------------------------------------------- a statement's life */
+
+/* Refuses what would break a promise without a word: see sql.h. */
+static int
+usable(struct db *db, enum sql which, sqlite3_stmt *st, struct err *e)
+{
+	if (which <= SQL_ROLLBACK)	/* they begin and end transactions */
+		return 0;
+	if (sqlite3_stmt_busy(st))
+		return err_set(e, ERR_FATAL, "database: a statement is used inside its own use: %s",
+		    sqlite3_sql(st));
+	if (db->begun && sqlite3_get_autocommit(db->sqlite))
+		return err_what(
+		    e, ERR_RETRY, ERR_STOPPED, "database: the transaction was rolled back");
+	if (!db->begun && !sqlite3_stmt_readonly(st))
+		return err_set(e, ERR_FATAL, "database: a write outside of a transaction: %s",
+		    sqlite3_sql(st));
+	return 0;
+}
+
+int
+sql_open(struct db *db, enum sql which, const struct sql_arg *args, struct row *r, struct err *e)
+{
+	sqlite3_stmt *st = db->stmt[which];
+	int n = 0;
+
+	*r = (struct row){.db = db};
+	if (st == NULL) {
+		if (sqlite3_prepare_v3(db->sqlite, sql_text[which], -1, SQLITE_PREPARE_PERSISTENT,
+			&st, NULL) != SQLITE_OK)
+			return sql_failed(db, "preparing a statement", e);
+		db->stmt[which] = st;
+	}
+	if (usable(db, which, st, e) != 0)
+		return -1;
+	for (; args != NULL && args[n].type != SQL_ARG_END; n++)
+		if (bind_one(st, n + 1, &args[n]) != SQLITE_OK)
+			return sql_failed(db, "binding a value", e);
+	if (n != sqlite3_bind_parameter_count(st))
+		return err_set(e, ERR_FATAL, "database: %d values for: %s", n, sql_text[which]);
+	r->stmt = st;
+	return 0;
+}
+
+int
+sql_next(struct row *r, struct err *e)
+{
+	int code = sqlite3_step(r->stmt);
+
+	r->column = 0;
+	if (code == SQLITE_ROW)
+		return 1;
+	if (code != SQLITE_DONE)
+		sql_failed(r->db, sqlite3_stmt_readonly(r->stmt) ? "reading" : "writing", e);
+	sql_close(r);
+	return code == SQLITE_DONE ? 0 : -1;
+}
+
+void
+sql_close(struct row *r)
+{
+	if (r->stmt == NULL)
+		return;
+	sqlite3_reset(r->stmt);		/* repeats the error of the step, which was reported */
+	sqlite3_clear_bindings(r->stmt);
+	r->stmt = NULL;
+}
+
+int
+sql_one(struct db *db, enum sql which, const struct sql_arg *args, struct row *r, struct err *e)
+{
+	if (sql_open(db, which, args, r, e) != 0)
+		return -1;
+	return sql_next(r, e);
+}
+
+int
+sql_run(struct db *db, enum sql which, const struct sql_arg *args, struct err *e)
+{
+	struct row r;
+	int got;
+
+	if (sql_open(db, which, args, &r, e) != 0)
+		return -1;
+	do
+		got = sql_next(&r, e);
+	while (got == 1);
+	return got == 0 ? sqlite3_changes(db->sqlite) : -1;
+}
+
+int
+sql_write(struct db *db, enum sql which, const struct sql_arg *args, struct err *e)
+{
+	return sql_run(db, which, args, e) < 0 ? -1 : 0;
+}
+
+int
+sql_number(struct db *db, enum sql which, const struct sql_arg *args, int64_t *value, struct err *e)
+{
+	struct row r;
+	int got = sql_one(db, which, args, &r, e);
+
+	if (got != 1)
+		return got;
+	*value = row_int(&r);
+	do		/* to its end, where a write is done */
+		got = sql_next(&r, e);
+	while (got == 1);
+	return got == 0 ? 1 : -1;
+}
+
+/* ---------------------------------------------------------------- values out */
+
+int64_t
+row_int(struct row *r)
+{
+	return sqlite3_column_int64(r->stmt, r->column++);
+}
+
+bool
+row_bool(struct row *r)
+{
+	return row_int(r) != 0;
+}
+
+const char *
+row_text(struct row *r, struct arena *a)
+{
+	int at = r->column++;
+	const unsigned char *text = sqlite3_column_text(r->stmt, at);
+
+	if (text == NULL) {
+		if (sqlite3_column_type(r->stmt, at) != SQLITE_NULL)
+			arena_no_memory();
+		return NULL;
+	}
+	return arena_textn(a, (const char *)text, (size_t)sqlite3_column_bytes(r->stmt, at));
+}
+
+struct span
+row_blob(struct row *r)
+{
+	int at = r->column++;
+	const void *p = sqlite3_column_blob(r->stmt, at);
+	size_t n = (size_t)sqlite3_column_bytes(r->stmt, at);
+
+	if (p == NULL && sqlite3_column_type(r->stmt, at) != SQLITE_NULL)
+		p = "";		/* a blob of no bytes */
+	return (struct span){p, n};
+}
+
+/* ---------------------------------------------------------------- reads that belong together */
+
+int
+sql_read_begin(struct db *db, bool *opened, struct err *e)
+{
+	*opened = !db->begun;
+	return *opened && sql_run(db, SQL_BEGIN_READ, NULL, e) < 0 ? -1 : 0;
+}
+
+void
+sql_read_end(struct db *db, bool opened)
+{
+	struct err ignored;
+
+	if (opened)		/* it only read: there is nothing that could be lost */
+		sql_run(db, SQL_ROLLBACK, NULL, &ignored);
+}

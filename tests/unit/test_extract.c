@@ -1,0 +1,414 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <unistd.h>
+#include <stdlib.h>
+#include <cmocka.h>
+
+#include "rules/extract.h"
+
+static struct arena	 rules_arena;
+static struct rules	*shipped;
+
+static int
+open_rules(void **state)
+{
+	const char	*paths[] = {"rules/vipps-mobilepay.yaml", NULL}, *errors;
+	struct err	 e;
+
+	(void)state;
+	return rules_open(paths, &rules_arena, &shipped, &errors, &e);
+}
+
+static int
+close_rules(void **state)
+{
+	(void)state;
+	rules_close(shipped);
+	arena_free(&rules_arena);
+	return 0;
+}
+
+/*
+ * One part of a document in our notation: a line each, cells parted by "|", which makes the line a row
+ * of the table that began after the last empty line.
+ */
+static struct document_part
+part_of(struct arena *a, enum document_kind kind, uint16_t alternative, struct span text)
+{
+	struct document_build	*b = document_begin(a, kind, alternative);
+	uint16_t		 table = 1;
+	bool			 truncated = false;
+
+	while (text.n > 0) {
+		struct span	line, cell;
+		bool		row;
+
+		span_cut(&text, '\n', &line);
+		row = span_find(line, SPAN_LIT("|"), 0) >= 0;
+		table = (uint16_t)(table + (line.n == 0));
+		do {
+			span_cut(&line, '|', &cell);
+			document_put_cell(b, cell);
+		} while (line.n > 0);
+		document_end_line(b, row ? table : 0, 0);
+	}
+	return document_end(b, &truncated);
+}
+
+/* Two texts are the alternatives of one mail; one text alone is HTML, or plain if it begins with "~". */
+static struct document
+document_of(struct arena *a, const char *subject, const char *one, const char *two)
+{
+	struct document d = {.subject = span_of(subject), .from = SPAN_LIT("Vipps MobilePay"),
+	    .auto_submitted = SPAN_LIT("")};
+	bool plain = two != NULL || one[0] == '~';
+
+	d.parts = arena_array(a, 2, sizeof(*d.parts));
+	d.parts[d.count++] = part_of(a, plain ? DOCUMENT_PLAIN : DOCUMENT_HTML, two != NULL,
+	    span_of(one + (one[0] == '~')));
+	if (two != NULL)
+		d.parts[d.count++] = part_of(a, DOCUMENT_HTML, 1, span_of(two));
+	return d;
+}
+
+static void
+put_reasons(struct arena_buf *b, const struct reasons *r)
+{
+	for (int i = 0; i < r->count; i++)
+		arena_putf(b, " %s", r->list[i].code);
+}
+
+/* "kind language, scheme org | merchant | msn | unit reasons, ...; reasons of the mail" */
+static const char *
+told(const struct rules *r, const struct document *d, struct arena *a)
+{
+	struct arena_buf	b = {.arena = a};
+	struct extraction	x;
+	struct err		e;
+
+	assert_int_equal(extract(r, d, a, &x, &e), 0);
+	arena_putf(&b, "%s %s", rule_kind_name(x.kind), x.language);
+	for (int i = 0; i < x.count; i++) {
+		const struct found_claim	*c = &x.claims[i];
+		const char			*country = identifier_country(c->scheme);
+
+		arena_putf(&b, ", %s", country != NULL ? country : "-");
+		for (int f = 0; f < FIELDS; f++)
+			arena_putf(&b, "%s%.*s", f == 0 ? " " : "|",
+			    c->value[f].p != NULL ? (int)c->value[f].n : 1,
+			    c->value[f].p != NULL ? c->value[f].p : "-");
+		put_reasons(&b, &c->reasons);
+	}
+	if (x.reasons.count > 0)
+		arena_puts(&b, ";");
+	put_reasons(&b, &x.reasons);
+	return b.p;
+}
+
+struct row { const char *name, *subject, *one, *two, *want; };
+
+static void
+check_rows(const struct row *t, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct arena	a = {0};
+		struct document	d = document_of(&a, t[i].subject, t[i].one, t[i].two);
+		const char	*got = told(shipped, &d, &a);
+
+		if (strcmp(got, t[i].want) != 0)
+			fail_msg("%s:\n got  %s\n want %s", t[i].name, got, t[i].want);
+		arena_free(&a);
+	}
+}
+
+#define GOOD	"approval no, NO 987654325|Fjord AS|123456|Fjord nett"
+#define FOUR	"Organisasjonsnummer: 987 654 325\nFirmanavn: Fjord AS\nMSN: 123456\nNavn på salgssted: Fjord nett\n"
+
+static void
+test_fields_are_found_in_every_layout(void **state)
+{
+	static const struct row t[] = {
+		{ "before a colon", "Salgsstedet er godkjent", FOUR, NULL, GOOD },
+		{ "in a cell of its own", "Salgsstedet er godkjent", "Organisasjonsnummer|987654325\nFirmanavn:|Fjord AS\n"
+		  "MSN||123456|Kopier\nNavn på salgssted|Fjord nett", NULL, GOOD },
+		{ "four columns", "Salgsstedet er godkjent", "Organisasjonsnummer|987654325|Firmanavn|Fjord AS\n"
+		  "MSN|123456|Navn på salgssted|Fjord nett", NULL, GOOD },
+		{ "above the value", "Salgsstedet er godkjent", "Organisasjonsnummer\n987654325\nFirmanavn\n\nFjord AS\nMSN:\n123456\n"
+		  "Navn på salgssted\nFjord nett", NULL, GOOD },
+		{ "columns of plain text", "Salgsstedet er godkjent", "~Organisasjonsnummer    987654325\nFirmanavn\tFjord AS\n"
+		  "MSN     123456\nNavn på salgssted  Fjord nett", NULL, GOOD },
+		{ "wrapped labels", "Salgsstedet er godkjent", "~Organisasjonsnummer:\n987654325\nFirmanavn: Fjord AS\nMerchant Serial\n"
+		  "Number: 123456\nNavn på\nsalgssted: Fjord nett", NULL, GOOD },
+		{ "a wrapped value", "Salgsstedet er godkjent", "~Organisasjonsnummer: 987654325\nMSN: 123456\nNavn på salgssted: Fjord nett\n"
+		  "Firmanavn: Det store norske kompani for fjorder og fjell i nord og\nsør-Trøndelag AS\n\nHilsen", NULL,
+		  "approval no, NO 987654325|Det store norske kompani for fjorder og fjell i nord og sør-Trøndelag AS|123456|Fjord nett" },
+		{ "marks and parentheses", "Salgsstedet er godkjent", "- *Organisasjonsnummer:* 987654325\n- *Firmanavn:* Fjord AS\n"
+		  "- *Merchant Serial Number (MSN):* 123456\n- *Navn på salgssted:* Fjord nett", NULL, GOOD },
+		{ "upper case", "Salgsstedet er godkjent", "ORGANISASJONSNUMMER: 987654325\nFIRMANAVN: Fjord AS\nMSN: 123456\n"
+		  "NAVN PÅ SALGSSTED: Fjord nett", NULL, GOOD },
+		{ "a sentence", "Salgsstedet er godkjent", "Fjord nett har fått MSN 123456.\nOrganisasjonsnummer: 987654325\nFirmanavn: Fjord AS", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
+		{ "the vendor's own footer", "Salgsstedet er godkjent", FOUR "\nVipps MobilePay AS\nOrg.nr.: 918 713 867", NULL, GOOD },
+		{ "English with a country", "Approved", "Organisation number: 987654325\nCountry: Norway\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
+		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "English with the scheme", "Approved", "Organisation number (business:NO:ORG): 987654325\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
+		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_several_units_share_their_merchant(void **state)
+{
+#define TWO	"approval no, NO 987654325|Fjord AS|123456|Fjord nett, NO 987654325|Fjord AS|123457|Fjord by"
+	static const struct row t[] = {
+		{ "header row", "Begge er godkjent", "Organisasjonsnummer|987654325\nFirmanavn|Fjord AS\n\n"
+		  "MSN|Navn på salgssted\n123456|Fjord nett\n123457|Fjord by", NULL, TWO },
+		{ "header row of all", "Begge er godkjent", "Organisasjonsnummer|Status|Firmanavn|MSN|Navn på salgssted\n"
+		  "987654325|OK|Fjord AS|123456|Fjord nett\n987654325|OK|Fjord AS|123457|Fjord by", NULL, TWO },
+		{ "columns", "Begge er godkjent", "Organisasjonsnummer|987654325\nFirmanavn|Fjord AS\n"
+		  "Navn på salgssted|Fjord nett|Fjord by\nMSN|123456|123457", NULL, TWO },
+		{ "blocks", "Begge er godkjent", FOUR "\nMSN: 123457\nNavn på salgssted: Fjord by", NULL, TWO },
+		{ "whole blocks", "Begge er godkjent", FOUR "\nOrganisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nMSN: 123457\n"
+		  "Navn på salgssted: Fjord by", NULL, TWO },
+		{ "merchant last", "Begge er godkjent", "MSN: 123456\nNavn på salgssted: Fjord nett\nMSN: 123457\nNavn på salgssted: Fjord by\n"
+		  "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS", NULL, TWO },
+		{ "equal names", "Begge er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nNavn på salgssted: Nett\nMSN: 123456\n"
+		  "Navn på salgssted: Nett\nMSN: 123457", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Nett, NO 987654325|Fjord AS|123457|Nett" },
+		{ "said twice", "Salgsstedet er godkjent", FOUR "\n" FOUR, NULL, GOOD },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_what_is_unclear_is_a_doubt(void **state)
+{
+	static const struct row t[] = {
+		{ "check digit", "er godkjent", "Organisasjonsnummer: 987654321\nFirmanavn: Fjord AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654321|Fjord AS|123456|Fjord nett check-digit" },
+		{ "form", "er godkjent", "Organisasjonsnummer: 12345674\nFirmanavn: Fjord AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, - -|Fjord AS|123456|Fjord nett org-number-form" },
+		{ "no scheme", "Approved", "Organisation number: 987654325\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
+		  "approval en, - -|Fjord AS|123456|Fjord nett scheme-unknown" },
+		{ "another country", "er godkjent", FOUR "Land: Danmark", NULL,
+		  "approval no, - -|Fjord AS|123456|Fjord nett org-number-form" },
+		{ "MSN in a longer number", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nMSN: 12345678901\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Fjord AS|-|Fjord nett msn-form" },
+		{ "missing", "er godkjent", "Organisasjonsnummer: 987654325\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|-|-|Fjord nett missing-merchant-name missing-msn" },
+		{ "two MSNs, one name", "er godkjent", FOUR "MSN: 123457", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Fjord nett conflict, NO 987654325|Fjord AS|123457|- conflict missing-sales-unit-name" },
+		{ "two merchants, one unit", "er godkjent", FOUR "Organisasjonsnummer: 987654333", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Fjord nett conflict" },
+		{ "a label as value", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|-|123456|Fjord nett missing-merchant-name" },
+		{ "parts disagree", "er godkjent", FOUR, "Organisasjonsnummer|987654325\nFirmanavn|Fjord AS\nMSN|123457\nSalgssted|Fjord nett",
+		  GOOD "; parts-disagree" },
+		{ "parts differ in units", "er godkjent", FOUR, FOUR "MSN: 123457\nSalgssted: Fjord by", TWO "; parts-disagree" },
+		{ "parts agree", "er godkjent", FOUR, "Organisasjonsnummer|987654325\nFirmanavn|Fjord AS\nMSN|123456\nNavn på salgssted|Fjord nett", GOOD },
+		{ "a stub", "er godkjent", "Vis denne e-posten som HTML.", FOUR, GOOD },
+		{ "a bidi control", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord \xe2\x80\xae" "AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Fjord \xe2\x80\xae" "AS|123456|Fjord nett bidi-characters" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_words_in_values_decide_nothing(void **state)
+{
+	static const struct row t[] = {
+		{ "a decline as name", "Ikke godkjent AS er godkjent", "Hei Ikke godkjent AS\n\nOrganisasjonsnummer: 987654325\nFirmanavn: Ikke godkjent AS\n"
+		  "MSN: 123456\nNavn på salgssted: Avslag", NULL, "approval no, NO 987654325|Ikke godkjent AS|123456|Avslag" },
+		{ "a label as name", "Salgsstedet er godkjent", "Organisasjonsnummer|987654325\nFirmanavn|MSN: 999999\nMSN|123456\nNavn på salgssted|Fjord nett", NULL,
+		  "approval no, NO 987654325|MSN: 999999|123456|Fjord nett" },
+		{ "a label as name after a colon", "Salgsstedet er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: MSN: 999999\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|MSN: 999999|123456|Fjord nett" },
+		{ "approval as name", "Ditt salgssted", "Firmanavn: Er godkjent AS\nOrganisasjonsnummer: 987654325\nMSN: 123456\nSalgssted: Er godkjent", NULL, " no" },
+		{ "a name of one word elsewhere", "Avslag er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Avslag\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Avslag|123456|Fjord nett; kind-conflict" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_sentences_decide_the_kind(void **state)
+{
+	static const struct row t[] = {
+		{ "no",	"Svar", "Søknaden ble ikke godkjent.\n\n" FOUR, NULL, "declined no" },
+		{ "no, wrapped", "Svar", "~Salgsstedet er dessverre ikke\ngodkjent.\n\n" FOUR, NULL, "declined no" },
+		{ "no, later", "Bestilling", "Salgsstedet blir godkjent når avtalen er signert.\n\n" FOUR, NULL, "received no" },
+		{ "nn", "Svar", "Søknaden dykkar er ikkje godkjend.\n\nOrganisasjonsnummer: 987654325\nMSN: 123456", NULL, "declined nn" },
+		{ "da", "Svar", "Ansøgningen er ikke godkendt.\n\nCVR-nummer: 12345674\nMSN: 123456", NULL, "declined da" },
+		{ "sv", "Svar", "Ansökan har inte godkänts.\n\nOrganisationsnummer: 5560125790\nMSN: 123456", NULL, "declined sv" },
+		{ "fi", "Hakemus", "Hakemusta ei voitu hyväksyä.\n\nY-tunnus: 1234567-1\nMSN: 123456", NULL, "declined fi" },
+		{ "en", "Your order", "Your order has not been approved.\n\nOrganisation number: NO987654325\nMSN: 123456", NULL, "declined en" },
+		{ "en, later", "Your order", "It will be approved once the agreement is signed.\n\nOrganisation number: NO987654325\nMSN: 123456", NULL, "received en" },
+		{ "en, once", "Your order", "Once your order has been approved, you will hear from us.\n\nOrganisation number: NO987654325\nMSN: 123456", NULL, "received en" },
+		{ "en, received and approved", "Your order", "We have received your order, and it is now approved.\n\nBusiness identifier: NO987654325\n"
+		  "Merchant name: A\nMSN: 123456\nSales unit name: B", NULL, "approval en, NO 987654325|A|123456|B" },
+		{ "test unit", "Approved", "Your agreement is approved. This is your test sales unit.\n\nMSN: 123456\nSales unit: Test", NULL, "test-unit en" },
+		{ "more", "Approved soon", "We need more information about your company.\n\nMerchant name: A", NULL, "needs-information en" },
+		{ "closed", "Ert säljställe", "Ert säljställe har inaktiverats.", NULL, "deactivated sv" },
+		{ "words without fields", "Godkjent", "Søknaden er godkjent.", NULL, " no" },
+		{ "nothing", "Lunch?", "On Thursday, with you?", NULL, " en" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_replies_and_bounces_are_no_approvals(void **state)
+{
+	struct arena	a = {0};
+	struct document	d = document_of(&a, "Salgsstedet er godkjent", FOUR, NULL);
+
+	(void)state;
+	d.auto_submitted = SPAN_LIT("auto-generated");
+	assert_string_equal(told(shipped, &d, &a), GOOD);
+	d.auto_submitted = SPAN_LIT("auto-replied (holiday)");
+	assert_string_equal(told(shipped, &d, &a), "other no");
+	d.auto_submitted = SPAN_LIT("");
+	d.reply = true;
+	assert_string_equal(told(shipped, &d, &a), "other no");
+	d.reply = false;
+	d.report = true;
+	assert_string_equal(told(shipped, &d, &a), "other no");
+	arena_free(&a);
+}
+
+static void
+test_bounds_hold(void **state)
+{
+	struct arena		 a = {0};
+	struct arena_buf	 b = {.arena = &a};
+	struct document		 d;
+	struct extraction	 x;
+	struct err		 e;
+
+	(void)state;
+	arena_puts(&b, FOUR);
+	for (int i = 0; i < 60; i++)
+		arena_putf(&b, "MSN: %d\nSalgssted: nr %d\n", 200000 + i, i);
+	d = document_of(&a, "er godkjent", b.p, NULL);
+	assert_int_equal(extract(shipped, &d, &a, &x, &e), 0);
+	assert_int_equal(x.count, EXTRACT_MAX_CLAIMS);
+	assert_string_equal(x.reasons.list[0].code, "too-many-claims");
+
+	b.n = 0;
+	arena_puts(&b, "Organisasjonsnummer: 987654325\nMSN: 123456\nSalgssted: A\nFirmanavn: ");
+	for (int i = 0; i < EXTRACT_MAX_VALUE; i++)
+		arena_puts(&b, "å");
+	d = document_of(&a, "er godkjent", b.p, NULL);
+	assert_int_equal(extract(shipped, &d, &a, &x, &e), 0);
+	assert_int_equal(x.claims[0].value[FIELD_MERCHANT_NAME].n, EXTRACT_MAX_VALUE);
+	assert_int_equal(x.claims[0].evidence[FIELD_MERCHANT_NAME].text.n, EXTRACT_MAX_EVIDENCE);
+	assert_string_equal(x.claims[0].reasons.list[0].code, "value-cut");
+
+	d.parts = arena_array(&a, DOCUMENT_MAX_PARTS + 1, sizeof(*d.parts));
+	d.count = DOCUMENT_MAX_PARTS + 1;
+	assert_int_equal(extract(shipped, &d, &a, &x, &e), -1);
+	assert_int_equal(e.kind, ERR_REJECT);
+	arena_free(&a);
+}
+
+static void
+test_the_trace_says_why_the_others_did_not_fit(void **state)
+{
+	static const char *const want[] = {
+		"vipps-bounce: rules/vipps-mobilepay.yaml:", "none of \"report\" and 2 more\n",
+		"vipps-approval-subject: vipps-approval comes first\n",
+	};
+	struct arena		 a = {0};
+	struct document		 d = document_of(&a, "er godkjent", FOUR, NULL);
+	struct extraction	 x;
+	struct err		 e;
+
+	(void)state;
+	assert_int_equal(extract(shipped, &d, &a, &x, &e), 0);
+	assert_string_equal(x.rule, "vipps-approval");
+	for (size_t i = 0; i < COUNT(want); i++)
+		assert_true(span_find(x.trace, span_of(want[i]), 0) >= 0);
+	arena_free(&a);
+}
+
+static void
+test_an_operator_can_add_a_template(void **state)
+{
+	static const char yaml[] =
+	    "rules:\n"
+	    "  - name: ours\n    kind: approval\n    priority: 500\n    language: en\n"
+	    "    when:\n      - {in: subject, all: [welcome aboard]}\n      - {in: body, any: [{pattern: ' ref [0-9]+ '}]}\n"
+	    "    labels:\n      msn:\n        - {words: [shop key]}\n"
+	    "    patterns:\n      - {scheme: 'business:DK:CVR', pattern: 'for (?<merchant_name>.+?) \\(VAT (?<org_number>\\S+)\\)'}\n"
+	    "  - name: slow\n    kind: other\n    priority: 600\n    when:\n      - any: [{pattern: '^( a+)+$'}]\n";
+	char		 path[] = "/tmp/test_extract.XXXXXX";
+	const char	*paths[] = {"rules/vipps-mobilepay.yaml", path, NULL}, *errors;
+	struct arena	 a = {0};
+	struct rules	*r;
+	struct err	 e;
+	struct document	 d;
+	int		 fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, yaml, sizeof(yaml) - 1), (ssize_t)sizeof(yaml) - 1);
+	close(fd);
+	assert_int_equal(rules_open(paths, &a, &r, &errors, &e), 0);
+	unlink(path);
+	d = document_of(&a, "Welcome aboard!", "Ref 12 for Smørrebrød ApS (VAT DK12345674)\n\nShop key: 123456\nSales unit: Ærø", NULL);
+	assert_string_equal(told(r, &d, &a), "approval en, DK 12345674|Smørrebrød ApS|123456|Ærø");
+	d = document_of(&a, "Shop", "Shop key: 123456", NULL);
+	assert_string_equal(told(r, &d, &a), " ");
+	d = document_of(&a, "er godkjent", FOUR "\naa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa aa b", NULL);
+	assert_string_equal(told(r, &d, &a), GOOD);
+	rules_close(r);
+	arena_free(&a);
+}
+
+static void
+test_reasons_are_kept_once_and_known(void **state)
+{
+	struct reasons r = {0};
+
+	(void)state;
+	reasons_add(&r, "name-differs", false, FIELD_MERCHANT_NAME);
+	reasons_add(&r, "name-differs", false, FIELD_MERCHANT_NAME);
+	assert_int_equal(r.count, 1);
+	assert_false(reasons_doubt(&r));
+	reasons_add(&r, "conflict", true, -1);
+	assert_true(reasons_doubt(&r));
+	assert_true(reason_known(SPAN_LIT("conflict"))->doubt);
+	assert_false(reason_known(SPAN_LIT("arrival-unknown"))->doubt);
+	assert_null(reason_known(SPAN_LIT("because")));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_fields_are_found_in_every_layout),
+		cmocka_unit_test(test_several_units_share_their_merchant),
+		cmocka_unit_test(test_what_is_unclear_is_a_doubt),
+		cmocka_unit_test(test_words_in_values_decide_nothing),
+		cmocka_unit_test(test_sentences_decide_the_kind),
+		cmocka_unit_test(test_replies_and_bounces_are_no_approvals),
+		cmocka_unit_test(test_bounds_hold),
+		cmocka_unit_test(test_the_trace_says_why_the_others_did_not_fit),
+		cmocka_unit_test(test_an_operator_can_add_a_template),
+		cmocka_unit_test(test_reasons_are_kept_once_and_known),
+	};
+
+	return cmocka_run_group_tests(tests, open_rules, close_rules);
+}

@@ -1,0 +1,298 @@
+/* The policy of a pass over a mailbox, its settings, and how folders are named on the wire. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "ingest/mailbox.h"
+
+#define NOW	INT64_C(1795361298000)
+
+/* Searched a minute ago, nothing pending: UIDs 1 to 9, one of them gone. */
+static const struct epoch_row epoch = {.id = 1, .uidvalidity = 7, .uidnext = 10, .exists_count = 8,
+    .full_ms = NOW - CLOCK_MINUTE, .highest = 9};
+static const struct imap_state same = {.uidvalidity = 7, .uidnext = 10, .exists = 8};
+
+static void
+a_pass_with_nothing_new_is_quiet(void **state)
+{
+	struct epoch_row ep = epoch;
+	struct imap_state st = same;
+
+	(void)state;
+	assert_true(mailbox_quiet(&ep, &st, NOW));
+	assert_true(mailbox_quiet(&ep, &st, ep.full_ms + MAILBOX_FULL_MS - 1));
+	assert_false(mailbox_quiet(&ep, &st, ep.full_ms + MAILBOX_FULL_MS));
+	assert_false(mailbox_quiet(&ep, &st, ep.full_ms - 1));	/* the clock went back */
+	st.exists = 9;
+	assert_false(mailbox_quiet(&ep, &st, NOW));
+	st = same;
+	st.uidnext = 11;
+	assert_false(mailbox_quiet(&ep, &st, NOW));
+	st = same;
+	st.uidvalidity = 8;
+	assert_false(mailbox_quiet(&ep, &st, NOW));
+	ep.pending = 1;
+	assert_false(mailbox_quiet(&ep, &same, NOW));
+	ep = epoch;
+	ep.uidnext = 0;		/* a server that never tells UIDNEXT is never trusted to be quiet */
+	st = same;
+	st.uidnext = 0;
+	assert_false(mailbox_quiet(&ep, &st, NOW));
+}
+
+static void
+new_numbers_make_a_new_epoch(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t uidvalidity, uidnext, highest;
+		bool want;
+	} t[] = {
+		{ "same",				7, 10, 9, false },
+		{ "mail came",				7, 12, 9, false },
+		{ "another uidvalidity",		8, 10, 9, true },
+		{ "uidnext fell to a known uid",	7, 9, 9, true },
+		{ "uidnext fell far",			7, 1, 9, true },
+		{ "uidnext fell, known uids keep",	7, 5, 4, false },
+		{ "uidnext is not told",		7, 0, 9, false },
+		{ "nothing shown yet",			7, 1, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct epoch_row ep = epoch;
+		struct imap_state st = {.uidvalidity = t[i].uidvalidity, .uidnext = t[i].uidnext,
+		    .exists = 8};
+
+		ep.highest = t[i].highest;
+		if (mailbox_renumbered(&ep, &st) != t[i].want)
+			fail_msg("%s", t[i].name);
+	}
+}
+
+static void
+a_search_begins_at_what_is_unresolved(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t known, oldest, told;
+		int64_t age_ms;
+		uint32_t want;
+	} t[] = {
+		{ "only what is new",			10, 0, 12, CLOCK_MINUTE, 10 },
+		{ "from the oldest pending",		10, 4, 12, CLOCK_MINUTE, 4 },
+		{ "pending above what was known",	10, 11, 12, CLOCK_MINUTE, 10 },
+		{ "all, every six hours",		10, 0, 12, MAILBOX_FULL_MS, 1 },
+		{ "all, after the clock went back",	10, 0, 12, -1, 1 },
+		{ "all, in a new epoch",		0, 0, 12, CLOCK_MINUTE, 1 },
+		{ "all, after uidnext fell",		10, 0, 9, CLOCK_MINUTE, 1 },
+		{ "all, without uidnext",		10, 0, 0, CLOCK_MINUTE, 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct epoch_row ep = {.uidnext = t[i].known, .oldest_pending = t[i].oldest,
+		    .full_ms = NOW - t[i].age_ms};
+		struct imap_state st = {.uidvalidity = 7, .uidnext = t[i].told};
+
+		if (mailbox_search_from(&ep, &st, NOW) != t[i].want)
+			fail_msg("%s", t[i].name);
+	}
+}
+
+static void
+what_does_not_add_up_is_searched_whole(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t uids[4];
+		size_t n;
+		int64_t exists;
+		bool want;
+	} t[] = {
+		{ "two new",				{ 10, 11 }, 2, 10, true },
+		{ "a pending one is no news",		{ 4, 10, 11 }, 3, 10, true },
+		{ "one came after EXAMINE",		{ 10, 11, 12 }, 3, 10, true },
+		{ "one came below, late",		{ 10, 11 }, 2, 11, false },
+		{ "one below was removed",		{ 10, 11 }, 2, 9, false },
+		{ "the new ones do not show yet",	{ 0 }, 0, 10, false },
+	};
+	const struct imap_state st = {.uidvalidity = 7, .uidnext = 12};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct imap_state now = st;
+
+		now.exists = t[i].exists;
+		if (mailbox_adds_up(&epoch, &now, t[i].uids, t[i].n) != t[i].want)
+			fail_msg("%s", t[i].name);
+	}
+	for (uint32_t pending = 3; pending <= 5; pending++) {	/* the search shows 4, 10 and 11 */
+		struct epoch_row ep = epoch;
+		struct imap_state now = st;
+
+		ep.oldest_pending = pending;
+		now.exists = 10;
+		assert_int_equal(mailbox_adds_up(&ep, &now, t[1].uids, t[1].n), pending == 4);
+	}
+}
+
+static void
+history_is_what_was_there_first(void **state)
+{
+	static const struct {
+		const char *name;
+		uint32_t history_uid, uid;
+		int64_t announce, arrived;
+		bool want;
+	} t[] = {
+		{ "there at the first pass",		10, 9, NOW, NOW + 1, true },
+		{ "came after it, with an old date",	10, 10, NOW, NOW - CLOCK_DAY, false },
+		{ "later epoch, arrived before",	0, 9, NOW, NOW - 1, true },
+		{ "later epoch, arrived then",		0, 9, NOW, NOW, false },
+		{ "announce all",			0, 9, 0, 1, false },
+		{ "arrival unknown: better told twice",	0, 9, NOW, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		const struct epoch_row ep = {.history_uid = t[i].history_uid};
+
+		if (mailbox_history(&ep, t[i].announce, t[i].uid, t[i].arrived) != t[i].want)
+			fail_msg("%s", t[i].name);
+	}
+}
+
+static void
+folders_are_named_as_imap_writes_them(void **state)
+{
+	static const struct { const char *name, *want; } t[] = {
+		{ "INBOX", "INBOX" },
+		{ "a b/c", "a b/c" },
+		{ "R&D", "R&-D" },
+		{ "S\xc3\xb8ppelpost", "S&APg-ppelpost" },
+		{ "Skr\xc3\xa4ppost", "Skr&AOQ-ppost" },
+		{ "~peter/mail/\xe5\x8f\xb0\xe5\x8c\x97/\xe6\x97\xa5\xe6\x9c\xac\xe8\xaa\x9e",
+		    "~peter/mail/&U,BTFw-/&ZeVnLIqe-" },	/* RFC 3501 5.1.3 */
+		{ "\xf0\x9f\x93\xac", "&2D3c7A-" },	/* beyond 16 bits */
+		{ "", NULL },
+		{ "a\r\nb", NULL },
+		{ "bad \xff", NULL },
+	};
+	struct arena a = {0};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		const char *got = imap_wire_name(t[i].name, &a);
+
+		if (t[i].want == NULL)
+			assert_null(got);
+		else
+			assert_string_equal(got, t[i].want);
+	}
+	arena_free(&a);
+}
+
+/* Reads one element of `mailboxes`: the number of errors, and the first one's text. */
+static int
+read_conf(struct arena *a, const char *keys, struct mailbox_conf *c, const char **error)
+{
+	const char *yaml = arena_printf(a, "database: /var/lib/x.db\nbox:\n%s", keys);
+	struct conf *conf;
+	struct err e;
+
+	if (conf_parse(a, "t.yaml", span_of(yaml), &conf, &e) == -1)
+		fail_msg("%s", e.msg);
+	mailbox_conf_read(conf_get(conf_root(conf), "box"), NULL, c);
+	*error = conf_errors(conf) > 0 ? conf_error(conf, 0) : "";
+	return conf_errors(conf);
+}
+
+#define LEAST \
+	"  name: one\n  url: imaps://imap.example.com\n  user: u@example.com\n" \
+	"  password_file: /x/pw\n"
+
+static void
+settings_have_the_promised_defaults(void **state)
+{
+	struct arena a = {0};
+	struct mailbox_conf c;
+	const char *error;
+
+	(void)state;
+	if (read_conf(&a, LEAST, &c, &error) != 0)
+		fail_msg("%s", error);
+	assert_string_equal(c.name, "one");
+	assert_string_equal(c.folders[0], "INBOX");
+	assert_string_equal(c.folders[1], "\\Junk");
+	assert_null(c.folders[2]);
+	assert_int_equal(c.start_ms, 0);
+	assert_int_equal(c.announce_ms, -1);
+	assert_null(c.authserv);
+	assert_string_equal(c.database, "/var/lib/x.db");
+	if (read_conf(&a, LEAST "  start: now\n  announce: 2026-01-01\n  folders: [A]\n"
+	    "  authserv: mx.example.com\n  after: {read: leave, held: leave, ignored: leave}\n", &c,
+	    &error) != 0)
+		fail_msg("%s", error);
+	assert_int_equal(c.start_ms, -1);
+	assert_int_equal(c.announce_ms, INT64_C(1767225600000));
+	assert_string_equal(c.folders[0], "A");
+	assert_string_equal(c.authserv, "mx.example.com");
+	assert_int_equal(read_conf(&a, LEAST "  start: all\n  announce: all\n  after: leave\n", &c,
+	    &error), 0);
+	assert_int_equal(c.announce_ms, 0);
+	arena_free(&a);
+}
+
+static void
+settings_that_cannot_be_kept_are_errors(void **state)
+{
+	static const struct { const char *keys, *want; } t[] = {
+		{ LEAST "  after: seen\n", "leave" },
+		{ LEAST "  after: {read: leave, held: 'move:X'}\n", "leave" },
+		{ LEAST "  after: {read: leave, unread: leave}\n", "unread" },
+		{ LEAST "  after: [leave]\n", "leave" },
+		{ LEAST "  oauth2: {client_id: x}\n", "oauth2" },
+		{ LEAST "  authserv: microsoft365\n", "microsoft365" },
+		{ LEAST "  start: yesterday\n", "yesterday" },
+		{ LEAST "  announce: now\n", "now" },
+		{ LEAST "  folders: [\"a\\nb\"]\n", "folder" },
+		{ "  name: One\n  url: imaps://h\n  user: u\n  password_file: /x/pw\n", "a-z" },
+		{ "  name: one\n  url: https://h\n  user: u\n  password_file: /x/pw\n", "url" },
+		{ "  name: one\n  url: imaps://h\n  user: \"a\\nb\"\n  password_file: /x/pw\n",
+		    "control" },
+		{ "  name: one\n  url: imaps://h\n  user: u\n", "password_file" },
+	};
+	struct arena a = {0};
+	struct mailbox_conf c;
+	const char *error;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++)
+		if (read_conf(&a, t[i].keys, &c, &error) != 1 || strstr(error, t[i].want) == NULL)
+			fail_msg("%s gave '%s'", t[i].keys, error);
+	arena_free(&a);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_pass_with_nothing_new_is_quiet),
+		cmocka_unit_test(new_numbers_make_a_new_epoch),
+		cmocka_unit_test(a_search_begins_at_what_is_unresolved),
+		cmocka_unit_test(what_does_not_add_up_is_searched_whole),
+		cmocka_unit_test(history_is_what_was_there_first),
+		cmocka_unit_test(folders_are_named_as_imap_writes_them),
+		cmocka_unit_test(settings_have_the_promised_defaults),
+		cmocka_unit_test(settings_that_cannot_be_kept_are_errors),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

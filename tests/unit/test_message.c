@@ -1,0 +1,253 @@
+/* message: a mail's bytes become the text that a person sees, or a doubt, or a bound that was passed */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include <string.h>
+
+#include "read/message.h"
+#include "read/reading.h"
+
+static struct message_door *door;
+
+/* "plain" or "html" with the number of its alternative, then its lines, "|" between cells. */
+static const char *
+show(const struct document *d, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	arena_put(&b, "", 0);
+	for (size_t p = 0; p < d->count; p++) {
+		arena_putf(&b, "%s%d\n", d->parts[p].kind == DOCUMENT_HTML ? "html" : "plain", d->parts[p].alternative);
+		for (size_t i = 0; i < d->parts[p].count; i++) {
+			const struct document_line *l = &d->parts[p].lines[i];
+
+			for (int q = 0; q < l->quote; q++)
+				arena_puts(&b, "> ");
+			for (int c = 0; c < l->count; c++) {
+				arena_puts(&b, c > 0 ? "|" : "");
+				arena_put(&b, l->cells[c].p, l->cells[c].n);
+			}
+			arena_puts(&b, "\n");
+		}
+	}
+	return b.p;
+}
+
+static const char *
+codes(const struct reasons *r, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	arena_put(&b, "", 0);
+	for (int i = 0; i < r->count; i++)
+		arena_putf(&b, "%s%s", i > 0 ? " " : "", r->list[i].code);
+	return b.p;
+}
+
+static void
+check(const char *name, struct span mail, const char *want, const char *reasons)
+{
+	struct arena	a = {0};
+	struct message	m;
+	struct err	e;
+	const char	*got;
+
+	if (message_read(door, mail, &a, &m, &e) < 0)
+		fail_msg("%s: %s", name, e.msg);
+	got = show(&m.document, &a);
+	if (strcmp(got, want) != 0)
+		fail_msg("%s: got\n%swant\n%s", name, got, want);
+	if (strcmp(codes(&m.reasons, &a), reasons) != 0)
+		fail_msg("%s: reasons \"%s\", want \"%s\"", name, codes(&m.reasons, &a), reasons);
+	arena_free(&a);
+}
+
+#define TEXT(charset) "MIME-Version: 1.0\nContent-Type: text/plain; charset=" charset "\n"
+
+static const struct { const char *name, *mail, *want, *reasons; } rows[] = {
+	{ "no MIME at all", "Subject: x\n\nHello\nyou\n", "plain0\nHello\nyou\n", "" },
+	{ "CRLF", "Subject: x\r\n\r\nHello\r\n\r\nyou\r\n", "plain0\nHello\n\nyou\n", "" },
+	{ "cells", TEXT("utf-8") "\nLabel:   value\nname\tvalue\n  indented one\n", "plain0\nLabel:|value\nname|value\nindented one\n", "" },
+	{ "quoted-printable", TEXT("utf-8") "Content-Transfer-Encoding: quoted-printable\n\nNavn: Sm=C3=B8r=\nbr=C3=B8d\n",
+	    "plain0\nNavn: Sm\xc3\xb8rbr\xc3\xb8""d\n", "" },
+	{ "base64", TEXT("iso-8859-1") "Content-Transfer-Encoding: BASE64\n\n5fg=\n", "plain0\n\xc3\xa5\xc3\xb8\n", "" },
+	{ "latin1 that is windows-1252", TEXT("iso-8859-1") "\n\x80 \x96\n", "plain0\n\xe2\x82\xac \xe2\x80\x93\n", "" },
+	{ "us-ascii that is UTF-8", TEXT("us-ascii") "\n\xc3\xa5\n", "plain0\n\xc3\xa5\n", "charset-guessed" },
+	{ "UTF-8 that is latin1", TEXT("utf-8") "\n\xe5s\n", "plain0\n\xc3\xa5s\n", "charset-guessed" },
+	{ "no label", "Subject: x\n\n\xc3\xa5\n", "plain0\n\xc3\xa5\n", "charset-guessed" },
+	{ "iso-8859-10", TEXT("\"ISO-8859-10\"") "\n\xe5\n", "plain0\n\xc3\xa5\n", "" },
+	{ "gb2312", TEXT("gb2312") "\n\xc4\xe3\n", "plain0\n\xe4\xbd\xa0\n", "" },
+	{ "utf-16 with a mark", TEXT("utf-16") "Content-Transfer-Encoding: base64\n\n//5hAGIA\n", "plain0\nab\n", "" },
+	{ "utf-16 without", TEXT("utf-16") "Content-Transfer-Encoding: base64\n\nAGEAYg==\n", "plain0\nab\n", "" },
+	{ "a charset that we do not have", TEXT("x-klingon") "\nab\xff\n", "plain0\nab\xef\xbf\xbd\n", "unknown-charset" },
+	{ "utf-7 is none of ours", TEXT("utf-7") "\n+ADE-23456\n", "plain0\n+ADE-23456\n", "unknown-charset" },
+	{ "bytes that are no character", TEXT("windows-1252") "\na\x81z\n", "plain0\na\xef\xbf\xbdz\n", "undecodable-text" },
+	{ "spaces of every kind", TEXT("utf-8") "\n1\xc2\xa0""2\xe2\x80\xaf""3\xe3\x80\x80""4\n", "plain0\n1 2 3 4\n", "" },
+	{ "composed", TEXT("utf-8") "\na\xcc\x8a\n", "plain0\n\xc3\xa5\n", "" },
+	{ "zero width and soft hyphen", TEXT("utf-8") "\n12\xe2\x80\x8b""34\xc2\xad""56\n", "plain0\n123456\n", "removed-characters" },
+	{ "writing turned round", TEXT("utf-8") "\n12\xe2\x80\xae""34\n", "plain0\n1234\n", "bidi-characters" },
+	{ "a control character", TEXT("utf-8") "\n12\x1b""34\n", "plain0\n1234\n", "control-characters" },
+	{ "flowed", TEXT("utf-8") "\nnot \nflowed\n", "plain0\nnot\nflowed\n", "" },
+	{ "format=flowed", "Content-Type: text/plain; charset=utf-8; format=flowed\n\nname of \nthe unit\n from x\n> quoted \n> on\n-- \nsig\n",
+	    "plain0\nname of the unit\nfrom x\n> quoted on\n--\nsig\n", "" },
+	{ "delsp", "Content-Type: text/plain; charset=utf-8; format=flowed; delsp=yes\n\n918713 \n867\n", "plain0\n918713867\n", "" },
+	{ "quoting", TEXT("utf-8") "\n> a\n> > b\n>> c\n", "plain0\n> a\n> > b\n> > c\n", "" },
+	{ "alternatives", "Content-Type: multipart/alternative; boundary=b\n\n--b\n\nplain\n--b\nContent-Type: text/html\n\n<p>html\n--b--\n",
+	    "plain1\nplain\nhtml1\nhtml\n", "" },
+	{ "mixed with an attachment", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\ntext\n--b\nContent-Type: text/plain\n"
+	    "Content-Disposition: attachment; filename=a.txt\n\nfile\n--b\nContent-Disposition: inline\n\nmore\n--b--\n",
+	    "plain0\ntext\nplain0\nmore\n", "" },
+	{ "alternatives in related in mixed", "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: multipart/alternative; boundary=b\n\n"
+	    "--b\n\nplain\n--b\nContent-Type: multipart/related; boundary=c\n\n--c\nContent-Type: text/html\n\nhtml\n--c\nContent-Type: image/png\n\nx\n--c--\n"
+	    "--b--\n--a\nContent-Type: multipart/alternative; boundary=d\n\n--d\n\nother\n--d--\n--a--\n",
+	    "plain1\nplain\nhtml1\nhtml\nplain2\nother\n", "" },
+	{ "only a forwarded message", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\n\n--b\nContent-Type: message/rfc822\n\nSubject: y\n\ninner\n--b--\n",
+	    "plain0\n", "forwarded" },
+	{ "a forwarded message beside text", "Content-Type: multipart/mixed; boundary=b\n\n--b\n\nsee below\n--b\nContent-Type: message/rfc822\n\nSubject: y\n\ninner\n--b--\n",
+	    "plain0\nsee below\n", "" },
+	{ "an unknown encoding", TEXT("utf-8") "Content-Transfer-Encoding: x-odd\n\na\n", "plain0\na\n", "ambiguous-mime" },
+	{ "two content types", "Content-Type: text/plain\nContent-Type: text/html\n\na\n", "html0\na\n", "ambiguous-mime" },
+	{ "two charsets", "Content-Type: text/plain; charset=utf-8; charset=utf-16\n\na\n", "plain0\na\n", "ambiguous-mime" },
+	{ "two boundaries", "Content-Type: multipart/mixed; boundary=a; boundary=b\n\n--a\n\na\n--a--\n--b\n\nb\n--b--\n", "plain0\na\n",
+	    "ambiguous-mime" },
+	{ "no boundary", "Content-Type: multipart/mixed\n\n--a\n\na\n--a--\n", "", "ambiguous-mime" },
+	{ "no end", "Content-Type: multipart/mixed; boundary=a\n\n--a\n\na\n", "plain0\na\n", "truncated" },
+	{ "a header that parsers differ about", "Subject : x\n\na\n", "plain0\na\n", "header-malformed" },
+	{ "two subjects", "Subject: x\nSubject: y\n\na\n", "plain0\na\n", "ambiguous-mime" },
+	{ "what is no text is not read", "Content-Type: application/pdf\n\na\n", "", "" },
+	{ "nothing", "", "", "" },
+};
+
+static void
+mail_becomes_text_as_seen(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++)
+		check(rows[i].name, span_of(rows[i].mail), rows[i].want, rows[i].reasons);
+}
+
+static void
+a_nul_is_a_doubt(void **state)
+{
+	(void)state;
+	check("plain", SPAN_LIT(TEXT("utf-8") "\n12\0""34\n"), "plain0\n1234\n", "control-characters");
+	check("html", SPAN_LIT("Content-Type: text/html\n\n<p>12\0""34\n"), "html0\n1234\n", "control-characters");
+}
+
+static void
+header_fields_are_decoded(void **state)
+{
+	static const char mail[] =
+	    "From: =?utf-8?q?Vipps_M=C3=B8bil?= <a@example.com>\nSubject: =?iso-8859-1?Q?Godkjent:_?=\n"
+	    " =?windows-1252?B?5fg=?=  and \n more\nDate: Sun, 22 Nov 2026 10:30:00 +0100\nMessage-ID: <x.y@example.com>\n"
+	    "Auto-Submitted: Auto-Replied\nIn-Reply-To: <z>\nContent-Type: multipart/report; boundary=b\n\n--b--\n";
+	struct arena	a = {0};
+	struct message	m;
+	struct err	e;
+
+	(void)state;
+	assert_int_equal(message_read(door, SPAN_LIT(mail), &a, &m, &e), 0);
+	assert_true(span_is(m.document.from, "Vipps M\xc3\xb8""bil <a@example.com>"));
+	assert_true(span_is(m.document.subject, "Godkjent: \xc3\xa5\xc3\xb8 and more"));
+	assert_true(span_is(m.document.auto_submitted, "auto-replied"));
+	assert_true(m.document.reply);
+	assert_true(m.document.report);
+	assert_true(span_is(m.message_id, "x.y@example.com"));
+	assert_int_equal(m.date_ms, 1795339800000);
+	assert_int_equal(message_read(door, SPAN_LIT("Message-ID: <a\x01>\nDate: soon\nSubject: =?x-odd?q?a?=\n\n"), &a, &m, &e), 0);
+	assert_null(m.message_id.p);
+	assert_int_equal(m.date_ms, 0);
+	assert_string_equal(codes(&m.reasons, &a), "undecodable-text");
+	arena_free(&a);
+}
+
+static void
+what_is_too_much_is_rejected(void **state)
+{
+	static const struct { const char *name, *begin, *each, *bound; size_t times; } t[] = {
+		{ "parts", "Content-Type: multipart/mixed; boundary=b\n\n", "--b\nContent-Type: a/b\n\nx\n", "MIME parts", 101 },
+		{ "text parts", "Content-Type: multipart/mixed; boundary=b\n\n", "--b\n\nx\n", "text parts", 17 },
+		{ "very many parts", "Content-Type: multipart/mixed; boundary=b\n\n", "--b\n", "boundaries", 300000 },
+		{ "levels", "", "Content-Type: multipart/mixed; boundary=b\n\n--b\n", "levels", 40 },
+		{ "header bytes", "", "X-A: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\n", "header", 900 },
+		{ "header fields", "", "X: y\n", "header", 1001 },
+		{ "text", "\n", "abcdefghijklmno\n", "text", DOCUMENT_MAX_TEXT / 16 + 100 },
+		{ "source", "\n", "                               \n", "source", MESSAGE_MAX_SOURCE / 32 + 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct arena		a = {0};
+		struct arena_buf	b = {.arena = &a};
+		struct message		m;
+		struct err		e = {0};
+
+		arena_puts(&b, t[i].begin);
+		for (size_t n = 0; n < t[i].times; n++)
+			arena_puts(&b, t[i].each);
+		if (message_read(door, (struct span){b.p, b.n}, &a, &m, &e) == 0 || strstr(e.msg, t[i].bound) == NULL)
+			fail_msg("%s: \"%s\"", t[i].name, e.msg);
+		assert_int_equal(e.kind, ERR_REJECT);
+		arena_free(&a);
+	}
+}
+
+/* Every truncation of every row, and single bytes changed: for the sanitizers, and to end at all. */
+static void
+no_broken_mail_does_harm(void **state)
+{
+	static const char noise[] = "\0\xff\n=\"<>(-";
+	struct arena	  a = {0};
+	struct message	  m;
+	struct err	  e;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(rows); i++) {
+		size_t n = strlen(rows[i].mail);
+
+		for (size_t at = 0; at < n; at++) {
+			char *copy = test_malloc(n + 1);
+
+			memcpy(copy, rows[i].mail, n);
+			message_read(door, (struct span){copy, at}, &a, &m, &e);
+			copy[at] = noise[(i + at) % (sizeof noise - 1)];
+			message_read(door, (struct span){copy, n}, &a, &m, &e);
+			arena_free(&a);
+			test_free(copy);
+		}
+	}
+}
+
+static int
+open_door(void **state)
+{
+	struct err e;
+
+	(void)state;
+	return message_open(&door, &e);
+}
+
+static int
+close_door(void **state)
+{
+	(void)state;
+	message_close(door);
+	return 0;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(mail_becomes_text_as_seen),
+		cmocka_unit_test(a_nul_is_a_doubt),
+		cmocka_unit_test(header_fields_are_decoded),
+		cmocka_unit_test(what_is_too_much_is_rejected),
+		cmocka_unit_test(no_broken_mail_does_harm),
+	};
+
+	return cmocka_run_group_tests(tests, open_door, close_door);
+}

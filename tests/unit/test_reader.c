@@ -1,0 +1,396 @@
+/* The children of ingest/reader, played by tests/unit/bad_reader.h: what a loss costs, and whom. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+/* The real code with clocks and counts that a test can wait for. */
+#include "ingest/reader.h"
+
+static int test_wall_ms = READER_WALL_MS;
+
+#undef READER_WALL_MS
+#define READER_WALL_MS test_wall_ms
+#undef READER_CPU_SECONDS
+#define READER_CPU_SECONDS 0
+#undef READER_MAX_MAILS
+#define READER_MAX_MAILS 3
+#include "ingest/reader.c"	/* NOLINT(bugprone-suspicious-include) */
+
+#include "tests/unit/bad_reader.h"
+
+#define PLAIN "Subject: x\n"
+
+struct state {
+	struct reading_setup	 setup;
+	struct readers		*readers;
+	struct arena		 arena;
+	char			 folder[32];	/* for "once:" */
+};
+
+static const char *no_list[] = {NULL};
+
+static int
+state_open(void **out)
+{
+	struct state	*s = calloc(1, sizeof *s);
+	struct err	 e;
+
+	s->setup = (struct reading_setup){.rules = no_list, .domains = no_list, .from = no_list,
+	    .forwarders = no_list, .authserv_ids = no_list};
+	snprintf(s->folder, sizeof s->folder, "/tmp/test_reader.XXXXXX");
+	if (mkdtemp(s->folder) == NULL || readers_open(&s->setup, BAD_READER, &s->readers, &e) != 0)
+		return -1;
+	test_wall_ms = 10000;
+	*out = s;
+	return 0;
+}
+
+static int
+state_close(void **in)
+{
+	struct state	*s = *in;
+	char		 mark[64];
+
+	readers_close(s->readers);
+	arena_free(&s->arena);
+	snprintf(mark, sizeof mark, "%s/mark", s->folder);
+	unlink(mark);
+	rmdir(s->folder);
+	free(s);
+	return 0;
+}
+
+static int
+read_mail(struct state *s, const char *mail, bool trusted, struct reading *r, struct err *e)
+{
+	return reader_read(s->readers, span_of(mail), trusted, &s->arena, r, e);
+}
+
+/* Process id and count of mails, as the child says them. */
+static int
+served_by(struct state *s, const char *mail, bool trusted, int *served)
+{
+	struct reading	r;
+	struct err	e;
+	int		pid;
+
+	if (read_mail(s, mail, trusted, &r, &e) != 0)
+		fail_msg("%s", e.msg);
+	assert_int_equal(sscanf(r.message_id.p, "%d %d", &pid, served), 2);
+	return pid;
+}
+
+static void
+test_a_loss_is_judged(void **state)
+{
+	static const struct {
+		const char	*act;
+		enum err_kind	 kind;
+		enum err_what	 what;
+		const char	*msg;
+	} t[] = {
+		{ "segv", ERR_REJECT, ERR_ANY, "the reader was killed by SIGSEGV twice" },
+		{ "sys", ERR_REJECT, ERR_ANY, "the reader was killed by SIGSYS twice" },
+		{ "exit", ERR_REJECT, ERR_ANY, "the reader ended with status 3 twice" },
+		{ "noise", ERR_REJECT, ERR_ANY, "the reader answered garbage twice" },
+		{ "empty", ERR_REJECT, ERR_ANY, "the reader answered garbage twice" },
+		{ "huge", ERR_REJECT, ERR_ANY, "the reader answered garbage twice" },
+		{ "spin", ERR_REJECT, ERR_ANY, "the reader was killed by SIGXCPU twice" },
+		{ "no-memory", ERR_RETRY, ERR_NOMEM, "the reader ran out of memory" },
+		{ "trap", ERR_RETRY, ERR_NOMEM, "the reader was killed by SIGTRAP" },
+		{ "abrt", ERR_RETRY, ERR_NOMEM, "the reader was killed by SIGABRT" },
+		{ "kill", ERR_RETRY, ERR_NOMEM, "the reader was killed from outside by SIGKILL" },
+		{ "term", ERR_RETRY, ERR_NOMEM, "the reader was killed from outside by SIGTERM" },
+	};
+	struct state *s = *state;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		struct reading	r;
+		struct err	e;
+		const char	*mail = arena_printf(&s->arena, PLAIN "Act: %s\n", t[i].act);
+
+		assert_int_equal(read_mail(s, mail, false, &r, &e), -1);
+		assert_string_equal(e.msg, t[i].msg);
+		assert_int_equal(e.kind, t[i].kind);
+		assert_int_equal(e.what, t[i].what);
+	}
+}
+
+static void
+test_our_clock_ends_a_child(void **state)
+{
+	static const char *const acts[] = { "hang", "drip" };
+	struct state	*s = *state;
+	struct reading	 r;
+	struct err	 e;
+
+	test_wall_ms = 300;
+	for (size_t i = 0; i < COUNT(acts); i++) {
+		const char *mail = arena_printf(&s->arena, PLAIN "Act: %s\n", acts[i]);
+
+		assert_int_equal(read_mail(s, mail, false, &r, &e), -1);
+		assert_int_equal(e.kind, ERR_REJECT);
+		assert_string_equal(e.msg, "the reader took too long twice");
+	}
+}
+
+static void
+test_a_child_that_does_not_read_cannot_hold_us(void **state)
+{
+	static const char *deaf[] = {"deaf.test", NULL};
+	struct state	*s = *state;
+	struct reading	 r;
+	struct err	 e;
+	struct span	 big = {arena_alloc(&s->arena, 4 << 20), 4 << 20};
+
+	s->setup.domains = deaf;
+	test_wall_ms = 200;
+	assert_int_equal(reader_read(s->readers, big, false, &s->arena, &r, &e), -1);
+	assert_string_equal(e.msg, "the reader took too long twice");
+}
+
+static void
+test_a_child_that_closes_and_lives_is_ended(void **state)
+{
+	struct state	*s = *state;
+	const char	*mail = arena_printf(&s->arena, PLAIN "Act: once:%s/mark:close\n",
+			    s->folder);
+	int		 served;
+
+	served_by(s, mail, false, &served);
+	assert_int_equal(served, 1);
+}
+
+static void
+test_one_loss_costs_one_more_try_and_nothing_else(void **state)
+{
+	static const char *const acts[] = {"segv", "kill", "no-memory", "exit"};
+	struct state	*s = *state;
+	int		 served, trusted = served_by(s, PLAIN, true, &served);
+
+	for (size_t i = 0; i < COUNT(acts); i++) {
+		const char	*mail = arena_printf(&s->arena, PLAIN "Act: once:%s/mark:%s\n",
+				    s->folder, acts[i]);
+		char		 mark[64];
+		int		 alone;
+
+		served_by(s, PLAIN, false, &served);
+		alone = served_by(s, mail, false, &served);
+		assert_int_equal(served, 1);	/* in a fresh child, and then in another */
+		assert_int_not_equal(served_by(s, PLAIN, false, &served), alone);
+		assert_int_equal(served, 1);
+		snprintf(mark, sizeof mark, "%s/mark", s->folder);
+		assert_int_equal(unlink(mark), 0);
+	}
+	assert_int_equal(served_by(s, PLAIN, true, &served), trusted);
+	assert_int_equal(served, 2);
+}
+
+static void
+test_a_child_serves_so_many_mails(void **state)
+{
+	struct state	*s = *state;
+	int		 served, first = served_by(s, PLAIN, false, &served);
+
+	for (int i = 2; i <= READER_MAX_MAILS; i++) {
+		assert_int_equal(served_by(s, PLAIN, false, &served), first);
+		assert_int_equal(served, i);
+	}
+	assert_int_not_equal(served_by(s, PLAIN, false, &served), first);
+	assert_int_equal(served, 1);
+}
+
+static void
+test_trusted_mail_has_a_child_of_its_own(void **state)
+{
+	struct state	*s = *state;
+	int		 served, untrusted = served_by(s, PLAIN, false, &served);
+
+	assert_int_not_equal(served_by(s, PLAIN, true, &served), untrusted);
+	assert_int_equal(served, 1);
+}
+
+static void
+test_a_child_gets_its_pipe_and_nothing(void **state)
+{
+	struct state	*s = *state;
+	struct reading	 r;
+	struct err	 e;
+	int		 leak = dup(STDERR_FILENO);
+
+	assert_int_equal(setenv("SECRET", "canary", 1), 0);
+	assert_int_equal(read_mail(s, PLAIN, false, &r, &e), 0);
+	assert_non_null(strstr(r.message_id.p, " 3 LC_ALL=C.UTF-8"));
+	close(leak);
+	unsetenv("SECRET");
+}
+
+static void
+test_a_rejected_mail_is_not_tried_again(void **state)
+{
+	struct state	*s = *state;
+	struct reading	 r;
+	struct err	 e;
+	int		 served, child = served_by(s, PLAIN, false, &served);
+
+	assert_int_equal(read_mail(s, PLAIN "Act: rejected\n", false, &r, &e), -1);
+	assert_int_equal(e.kind, ERR_REJECT);
+	assert_string_equal(e.msg, "too deep?[2J?");
+	assert_int_equal(served_by(s, PLAIN, false, &served), child);
+	assert_int_equal(served, 3);
+}
+
+static void
+test_an_answer_that_was_not_asked_for_is_not_taken(void **state)
+{
+	struct state	*s = *state;
+	struct reading	 r;
+	struct err	 e;
+	int		 served, child = served_by(s, PLAIN, false, &served);
+
+	assert_int_equal(read_mail(s, PLAIN "Act: too-much\n", false, &r, &e), -1);
+	assert_string_equal(e.msg, "too much");
+	poll(NULL, 0, 50);	/* its second answer follows at once */
+	assert_int_not_equal(served_by(s, PLAIN, false, &served), child);
+	assert_int_equal(served, 1);
+}
+
+static void
+test_only_the_prover_proves(void **state)
+{
+	struct state	*s = *state;
+	struct proof	 p;
+	struct err	 e;
+
+	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Proven: yes\n"), &s->arena, &p, &e), 0);
+	assert_int_equal(p.kind, PROOF_AUTHENTICATION_RESULTS);
+	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Prove-Act: segv\n"), &s->arena, &p, &e),
+	    -1);
+	assert_string_equal(e.msg, "the prover was killed by SIGSEGV twice");
+	assert_int_equal(s->readers->child[CHILD_TRUSTED].pid, 0);
+	assert_int_equal(s->readers->child[CHILD_UNTRUSTED].pid, 0);
+}
+
+static void
+test_no_descriptors_is_no_fault_of_the_mail(void **state)
+{
+	struct state	*s = *state;
+	struct rlimit	 old, none;
+	struct reading	 r;
+	struct err	 e;
+	int		 rc;
+
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &old), 0);
+	none = old;
+	none.rlim_cur = 3;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	rc = read_mail(s, PLAIN, false, &r, &e);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &old), 0);
+	assert_int_equal(rc, -1);
+	assert_int_equal(e.kind, ERR_RETRY);
+	assert_int_equal(e.what, ERR_NOMEM);
+}
+
+static void
+test_screening_answers_each_header(void **state)
+{
+	enum { N = 2 * READING_MAX_SCREEN + 7 };
+	struct state	*s = *state;
+	struct span	 headers[N], yes = SPAN_LIT("From: a@vipps.example\n");
+	size_t		 large = READING_MAX_HEADERS + 1;
+	bool		 candidate[N];
+	struct err	 e;
+
+	for (size_t i = 0; i < N; i++)
+		headers[i] = i % 3 == 0 ? yes : SPAN_LIT("From: b@c.example\n");
+	headers[1] = (struct span){arena_alloc(&s->arena, large), large};
+	assert_int_equal(reader_screen(s->readers, headers, N, candidate, &e), 0);
+	for (size_t i = 0; i < N; i++)
+		assert_int_equal(candidate[i], i % 3 == 0 || i == 1);
+	assert_int_equal(s->readers->child[CHILD_UNTRUSTED].served, 3);
+}
+
+static void
+test_what_cannot_be_screened_is_a_candidate(void **state)
+{
+	struct state	*s = *state;
+	struct span	 headers[] = {
+		SPAN_LIT("From: b@c.example\n"), SPAN_LIT("From: x\nAct: segv\n"),
+	};
+	bool		 candidate[2] = {false, false};
+	struct err	 e;
+
+	assert_int_equal(reader_screen(s->readers, headers, 2, candidate, &e), 0);
+	assert_true(candidate[0] && candidate[1]);
+	headers[1] = SPAN_LIT("From: x\nAct: no-memory\n");
+	assert_int_equal(reader_screen(s->readers, headers, 2, candidate, &e), -1);
+	assert_int_equal(e.what, ERR_NOMEM);
+}
+
+static void
+test_a_child_that_cannot_start_is_told(void **state)
+{
+	static const char *refuse[] = {"refuse.test", NULL}, *crash[] = {"crash.test", NULL};
+	struct state	*s = *state;
+	struct readers	*none;
+	struct err	 e;
+
+	s->setup.domains = refuse;
+	assert_int_equal(reader_try(s->readers, &e), -1);
+	assert_int_equal(e.kind, ERR_FATAL);
+	assert_int_equal(e.what, ERR_CONFIG);
+	assert_string_equal(e.msg, "rules/x.yaml: 2 errors");
+	s->setup.domains = crash;
+	assert_int_equal(reader_try(s->readers, &e), -1);
+	assert_int_equal(e.kind, ERR_FATAL);
+	assert_non_null(strstr(e.msg, "was killed by SIGSEGV at its start"));
+	s->setup.domains = no_list;
+	assert_int_equal(reader_try(s->readers, &e), 0);
+	assert_int_equal(readers_open(&s->setup, "/nonexistent/approvals-reader", &none, &e), -1);
+	assert_int_equal(e.what, ERR_CONFIG);
+	assert_null(none);
+}
+
+static void
+test_closing_leaves_no_child(void **state)
+{
+	struct state	*s = *state;
+	int		 served, pid = served_by(s, PLAIN, false, &served);
+
+	readers_close(s->readers);
+	s->readers = NULL;
+	assert_int_equal(kill(pid, 0), -1);
+	assert_int_equal(errno, ESRCH);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, state_open, state_close)
+
+int
+main(int argc, char **argv)
+{
+	static const struct CMUnitTest tests[] = {
+		TEST(test_a_loss_is_judged),
+		TEST(test_our_clock_ends_a_child),
+		TEST(test_a_child_that_does_not_read_cannot_hold_us),
+		TEST(test_a_child_that_closes_and_lives_is_ended),
+		TEST(test_one_loss_costs_one_more_try_and_nothing_else),
+		TEST(test_a_child_serves_so_many_mails),
+		TEST(test_trusted_mail_has_a_child_of_its_own),
+		TEST(test_a_child_gets_its_pipe_and_nothing),
+		TEST(test_a_rejected_mail_is_not_tried_again),
+		TEST(test_an_answer_that_was_not_asked_for_is_not_taken),
+		TEST(test_only_the_prover_proves),
+		TEST(test_no_descriptors_is_no_fault_of_the_mail),
+		TEST(test_screening_answers_each_header),
+		TEST(test_what_cannot_be_screened_is_a_candidate),
+		TEST(test_a_child_that_cannot_start_is_told),
+		TEST(test_closing_leaves_no_child),
+	};
+
+	(void)argc;
+	BAD_READER_MAIN(argv);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
