@@ -1,15 +1,19 @@
-# approvals: `make` builds, `make demo` shows it working, `make check` tests it. CONTRIBUTING.md says more.
+# approvals: `make` builds (V=1 shows the commands), `make demo` shows it working, `make check` tests it.
+# CONTRIBUTING.md says more.
 
 BUILD	?= build
+Q	:= $(if $(V),,@)
 PREFIX	?= /usr/local
 SYSCONFDIR ?= /etc
 VERSION	:= 0.1.0
 PYTHON	:= /usr/bin/python3
+JOBS	:= -j$(shell nproc)
 
 # What each program links, so that neither loads what it does not use.
-PKG_MAIN   := libetpan libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd
+PKG_MAIN   := libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd
 PKG_READER := gmime-3.0 gumbo libseccomp libpcre2-8 yaml-0.1 gnutls
-LIB_MAIN   := -lunbound	# its .pc file asks for a libevent that it does not need
+# Not by pkg-config: libetpan.pc brings Debian's own linker settings, libunbound.pc asks for libevent.
+LIB_MAIN   := -letpan -lunbound
 PKG_ALL    := $(sort $(PKG_MAIN) $(PKG_READER))
 
 CFLAGS	?= -O2 -g
@@ -40,21 +44,25 @@ PROGRAMS := $(BUILD)/approvals $(BUILD)/approvals-reader
 all: $(PROGRAMS)
 
 $(BUILD)/approvals: $(CMD:%.c=$(BUILD)/%.o) $(BUILD)/libapprovals.a
-	$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_MAIN)) $(LIB_MAIN)
+	@echo "  ld $@"
+	$(Q)$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_MAIN)) $(LIB_MAIN)
 $(BUILD)/approvals-reader: $(BUILD)/read/main.o $(BUILD)/libapprovals.a
-	$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_READER))
+	@echo "  ld $@"
+	$(Q)$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_READER))
 $(BUILD)/libapprovals.a: $(OBJ)
-	$(AR) rcsD $@.new $^ && mv $@.new $@
+	$(Q)$(AR) rcsD $@.new $^ && mv $@.new $@
 $(BUILD)/%.o: %.c Makefile
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	@echo "  cc $<"
+	$(Q)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/store/sql.o: $(BUILD)/schema.inc
 $(BUILD)/schema.inc: schema.sql	# as bytes: C11 promises string literals of 4095 only
 	@mkdir -p $(@D)
-	od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
+	$(Q)od -An -v -tx1 $< | sed 's/ \(..\)/0x\1,/g' >$@
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libapprovals.a
 	@mkdir -p $(@D)
-	$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $< \
+	@echo "  cc $<"
+	$(Q)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $< \
 		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL) cmocka) $(LIB_MAIN)
 unit: $(PROGRAMS) $(TESTS)
 	@set -e; for t in $(TESTS); do $$t; done
@@ -63,9 +71,9 @@ unit: $(PROGRAMS) $(TESTS)
 
 check:	# unit and system tests, in the plain build and under ASan and UBSan
 	tests/needs.sh test
-	$(MAKE) all unit
+	$(MAKE) $(JOBS) all unit
 	APPROVALS=build/approvals $(PYTHON) -m pytest -q tests/system
-	$(MAKE) SANITIZE=1 BUILD=build/sanitize all unit
+	$(MAKE) $(JOBS) SANITIZE=1 BUILD=build/sanitize all unit
 	APPROVALS=build/sanitize/approvals $(PYTHON) -m pytest -q tests/system
 
 lint:	# house rules, clang-tidy, shellcheck, mandoc
@@ -75,7 +83,7 @@ lint:	# house rules, clang-tidy, shellcheck, mandoc
 
 demo:	# the main job, on private servers, in about a minute
 	tests/needs.sh demo
-	$(MAKE) all
+	$(MAKE) $(JOBS) all
 	$(PYTHON) tests/demo.py
 
 install: all

@@ -67,7 +67,7 @@ mandoc -Tlint -Wwarning doc/*.[1-9] || bad=1
 
 # ---- the compiler's and clang-tidy's eyes (.clang-tidy)
 if [ "${1:-}" != quick ]; then
-    flags=$(pkg-config --cflags libetpan libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd gmime-3.0 gumbo \
+    flags=$(pkg-config --cflags libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd gmime-3.0 gumbo \
         libseccomp libpcre2-8)
     mkdir -p build
     [ -f build/schema.inc ] || make -s build/schema.inc
