@@ -1,5 +1,7 @@
 """Mailbox to log to receiver: an approval is announced once, and everything can be looked at afterwards."""
 import csv
+import hashlib
+import hmac
 import io
 import json
 import re
@@ -257,6 +259,40 @@ def test_a_changed_or_removed_event_is_found_by_verify(world, change):
     result = world.run("verify")
     assert result.status == 10
     assert re.search(r"^events: .*\b[123]\b", result.out, re.M) and "chain whole" not in result.out
+
+
+def link_hash(event):
+    """The hash of an event as schema.sql documents it: over 0x00 and the other columns, each after its length."""
+    digest = hashlib.sha256(b"\0")
+    for value in (event["seq"], event["id"], event["at_ms"], event["type"], event["ref"], event["commit"], event["prev"]):
+        value = value.to_bytes(8, "big") if isinstance(value, int) else value.encode() if isinstance(value, str) else value
+        digest.update(len(value).to_bytes(8, "big") + value)
+    return digest.digest()
+
+
+def test_the_chain_can_be_recomputed_by_anyone(sample_world):
+    last = bytes(32)
+    for event in sample_world.rows("SELECT * FROM event JOIN event_payload USING (seq) ORDER BY seq"):
+        assert event["prev"] == last and event["hash"] == link_hash(event)
+        assert hmac.digest(event["salt"], event["payload"].encode(), "sha256") == event["commit"]
+        last = event["hash"]
+    assert last.hex() in sample_world.run("verify").out
+
+
+def test_an_event_rewritten_with_a_hash_that_fits_breaks_the_link_to_the_next(world):
+    for msn in ("123456", "123457", "123458"):
+        world.know(msn, "987654325")
+        world.deliver(approval_mail(msn))
+    world.run("run")
+    event = world.rows("SELECT * FROM event WHERE seq = 2")[0]
+    event["at_ms"] -= 86400000
+    db = sqlite3.connect(world.database)
+    db.execute("DROP TRIGGER event_no_update")
+    db.execute("UPDATE event SET at_ms = ?, hash = ? WHERE seq = 2", (event["at_ms"], link_hash(event)))
+    db.commit()
+    db.close()
+    result = world.run("verify")
+    assert result.status == 10 and "event 3" in result.out
 
 
 def test_an_erased_payload_leaves_the_chain_whole(one_approval):
