@@ -130,17 +130,32 @@ target_known(const struct delivery_new *list, int n, const char *target)
 	return false;
 }
 
-/* One event's delivery to one target; the first endpoint that has the target gets it. */
-static int
-delivery_make(struct pass *p, const struct event *ev, const struct endpoint *ep,
-    const char *address, struct arena *a, struct delivery_new *list, int *n, struct err *e)
+/*
+ * The target's name. A URL whose file cannot be read now is named after its endpoint: the delivery
+ * waits for the file, and nobody else waits with it.
+ */
+static const char *
+target_name(struct pass *p, const struct endpoint *ep, const char *address, struct arena *a)
 {
-	struct delivery_new d = {.endpoint = ep->name};
+	const char	*name;
+	struct err	 e;
 
-	if (route_target(p->n->db, ep, address, a, &d.target, e) == -1)
-		return -1;
+	if (route_target(p->n->db, ep, address, a, &name, &e) == 0)
+		return name;
+	return arena_printf(a, "secret:%s", db_keyed_hash(p->n->db, a, "endpoint", ep->name));
+}
+
+/* One event's delivery to one target; the first endpoint that has the target gets it. */
+static void
+delivery_make(struct pass *p, const struct event *ev, const struct endpoint *ep,
+    const char *address, struct arena *a, struct delivery_new *list, int *n)
+{
+	struct delivery_new d = {
+		.endpoint = ep->name, .target = target_name(p, ep, address, a)
+	};
+
 	if (target_known(list, *n, d.target))
-		return 0;
+		return;
 	d.webhook_id = arena_text(a, db_public_id(p->n->db, "msg_", ev->id, d.target, NULL).s);
 	switch (ep->kind) {
 	case ENDPOINT_WEBHOOK:
@@ -151,7 +166,6 @@ delivery_make(struct pass *p, const struct event *ev, const struct endpoint *ep,
 		break;
 	}
 	list[(*n)++] = d;
-	return 0;
 }
 
 static int
@@ -173,12 +187,8 @@ address_of(const struct endpoint *ep, int i)
 	return ep->kind == ENDPOINT_EMAIL ? ep->addresses[i] : NULL;
 }
 
-/*
- * 0 with *stuck: a target cannot be named now, since the file with its URL cannot be read. The
- * event waits then, and those behind it: routed without that target it would never be told there.
- */
 static int
-event_fan_out(struct pass *p, const struct event *ev, struct arena *a, bool *stuck, struct err *e)
+event_fan_out(struct pass *p, const struct event *ev, struct arena *a, struct err *e)
 {
 	const struct endpoint	**to = route_match(p->n->routes, ev, a);
 	struct delivery_new	 *list;
@@ -188,14 +198,8 @@ event_fan_out(struct pass *p, const struct event *ev, struct arena *a, bool *stu
 		max += endpoint_targets(to[i]);
 	list = arena_array(a, (size_t)max, sizeof(*list));
 	for (int i = 0; to[i] != NULL; i++) {
-		for (int j = 0; j < endpoint_targets(to[i]); j++) {
-			if (delivery_make(p, ev, to[i], address_of(to[i], j), a, list, &n,
-			    e) == -1) {
-				*stuck = true;
-				state_failed(state_of(p, to[i]->name), e->msg);
-				return 0;
-			}
-		}
+		for (int j = 0; j < endpoint_targets(to[i]); j++)
+			delivery_make(p, ev, to[i], address_of(to[i], j), a, list, &n);
 	}
 	return delivery_fan_out(p->n->db, ev->seq, list, n, p->n->now_ms, e);
 }
@@ -213,7 +217,7 @@ fan_out(struct pass *p, struct err *e)
 		rc = event_next_waiting(p->n->db, &a, &ev, e);
 		if (rc == 0 && ev.seq == 0)
 			done = true;
-		else if (rc == 0 && (rc = event_fan_out(p, &ev, &a, &done, e)) == 0 && !done) {
+		else if (rc == 0 && (rc = event_fan_out(p, &ev, &a, e)) == 0) {
 			p->n->events++;
 			db_lock_progress(p->n->lock);
 		}
