@@ -291,12 +291,10 @@ claim_unanswered(struct pass *p, int64_t id, int64_t retry_after_ms, const struc
 	if (!p->failed || (why->what == ERR_KEYS && p->why.what != ERR_KEYS))
 		p->why = *why;
 	p->failed = true;
-	if (management_is_away(p->api)) {
-		p->over = true;
-		return retry_after_ms > 0 ? due_put_off(p->en, retry_after_ms, e) : 0;
-	}
+	p->over = management_is_away(p->api) || ++p->failures >= ENRICH_MAX_FAILURES;
+	if (management_is_away(p->api) && retry_after_ms > 0)
+		return due_put_off(p->en, retry_after_ms, e);
 	/* To the end of the queue, so that a claim that always fails does not stop the others. */
-	p->over = ++p->failures >= ENRICH_MAX_FAILURES;
 	return claims_put_off(p->en, &id, 1, p->en->now_ms + 1, e);
 }
 

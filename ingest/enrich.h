@@ -54,9 +54,10 @@ int	enrich_settle(struct enrich *, int64_t claim_id, const struct sales_unit *, 
 
 /*
  * One pass over the claims that are due. -1 when a part could not be asked: the database or a signal ends the pass at
- * once, so does an API that is away, limited or refuses our keys; a failure that may concern one claim alone (403,
- * 5xx, a bad answer) sends it to the end of the queue, and only several in a row end the pass. Claims that
- * could not be asked about stay as they are, and their 14 days stand still.
+ * once, so does an API that is away, limited or refuses our keys; of failures that may concern one claim alone (403,
+ * 5xx, a bad answer) only several in a row end the pass. A claim that went unanswered goes to the end of the queue, for
+ * it may be the one that the API never answers. Claims that could not be asked about stay as they are, and
+ * their 14 days stand still.
  */
 int	enrich_pass(struct enrich *, struct err *);
 

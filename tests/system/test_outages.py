@@ -160,6 +160,26 @@ def test_the_14_days_stand_still_while_the_api_is_down(world):
     assert [entry["state"] for entry in world.log()] == ["confirmed"]
 
 
+def test_a_claim_that_the_api_never_answers_does_not_hold_back_the_others(world):
+    for msn in ("111111", "222222"):
+        world.know(msn, "987654325")
+        world.deliver(approval_mail(msn))
+
+    def fault(handler):
+        if handler.path.endswith("/111111"):
+            return web.close(handler)
+        world.api.fault = None
+        try:
+            return world.api.handle(handler)
+        finally:
+            world.api.fault = fault
+    world.api.fault = fault
+    for _ in range(2):
+        world.run("run")
+    assert [body["data"]["msn"] for body in world.received("approval.confirmed")] == ["222222"]
+    assert [entry["msn"] for entry in world.log("--state", "pending")] == ["111111"]
+
+
 # ---- receivers
 
 SCHEDULE = [5, 5 * MINUTE, 30 * MINUTE, 2 * HOUR, 5 * HOUR, 10 * HOUR, 14 * HOUR, 20 * HOUR, 24 * HOUR]
