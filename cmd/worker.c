@@ -41,7 +41,7 @@ pass_failed(struct db *db, const struct mailbox_conf *m, const struct err *why, 
 	struct trouble	t = {0};
 	struct err	e;
 
-	if (why->what == ERR_DATABASE || why->what == ERR_STOPPED || why->kind == ERR_FATAL) {
+	if (why->what == ERR_DATABASE || why->kind == ERR_FATAL || stop_asked) {
 		if (!stop_asked)
 			log_error("mailbox.failed", "mailbox", m->name, "error", why->msg, NULL);
 		return status;

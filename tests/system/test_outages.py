@@ -332,3 +332,16 @@ def test_what_the_api_failed_with_can_be_looked_up(pending):
     trouble = world.rows("SELECT cause, error FROM trouble")
     assert len(trouble) == 1 and "502" in trouble[0]["error"]
     assert "<html" not in json.dumps(trouble)
+
+
+def test_a_disk_without_room_is_said_once_and_the_mail_waits_on_the_server(pending):
+    world = pending
+    world.config["limits"] = {"min_free": "1000000G"}
+    first = world.run("run")
+    assert first.status == 75 and len(first.lines) == 1 and "min_free" in first.err
+    again = world.run("run")
+    assert again.status == 75 and again.lines == []
+    del world.config["limits"]
+    back = world.run("run")
+    assert back.status == 0 and len(back.lines) == 1 and "recovered" in back.err
+    assert len(world.received("approval.confirmed")) == 1
