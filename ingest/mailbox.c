@@ -399,6 +399,9 @@ pass_folders(struct pass *p, struct err *e)
 			err_set(&p->why, ERR_RETRY, "%s", e->msg);
 		}
 	}
+	if (p->n == 0 && !p->refused)
+		return err_set(e, ERR_RETRY,
+		    "none of the configured folders is on the server: check `folders`");
 	return 0;
 }
 

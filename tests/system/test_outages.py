@@ -345,3 +345,9 @@ def test_a_disk_without_room_is_said_once_and_the_mail_waits_on_the_server(pendi
     back = world.run("run")
     assert back.status == 0 and len(back.lines) == 1 and "recovered" in back.err
     assert len(world.received("approval.confirmed")) == 1
+
+
+def test_a_mailbox_that_has_none_of_its_folders_is_a_failure_and_no_silence(pending):
+    pending.mailbox["folders"] = ["\\Archive"]
+    result = pending.run("run")
+    assert len(result.lines) == 1 and "folder" in result.err
