@@ -28,7 +28,10 @@ struct mailbox_row {
 /* Gets the mailbox's row, or makes it: start and announce are kept as of then for ever. */
 int	mail_mailbox(struct db *, const char *name, int64_t start_ms, int64_t announce_ms, int64_t now_ms,
 	    struct mailbox_row *, struct err *);
-/* Mails and claims that are history, and mails of the mailbox still pending. For history.loaded. */
+/*
+ * Mails and claims that are history, and mails of the present epochs still pending: what an earlier one left
+ * so can never be read under that UID. For history.loaded.
+ */
 struct mail_history { int64_t mails, read, claims, pending; };
 int	mail_history(struct db *, int64_t mailbox_id, struct mail_history *, struct err *);
 int	mail_history_told(struct db *, int64_t mailbox_id, int64_t now_ms, struct err *);

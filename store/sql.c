@@ -79,7 +79,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " AND m.fate = 'read'), (SELECT count(*) FROM claim AS c"
 	    " JOIN mail AS cm ON cm.id = c.mail_id  JOIN epoch AS ce ON ce.id = cm.epoch_id"
 	    " JOIN folder AS cf ON cf.id = ce.folder_id  WHERE cf.mailbox_id = ?1"
-	    " AND c.history), count(*) FILTER (WHERE m.fate = 'pending') FROM folder AS f"
+	    " AND c.history), count(*) FILTER (WHERE m.fate = 'pending'"
+	    " AND e.closed_ms IS NULL) FROM folder AS f"
 	    " JOIN epoch AS e ON e.folder_id = f.id JOIN mail AS m ON m.epoch_id = e.id"
 	    " WHERE f.mailbox_id = ?1",
 	[SQL_MAILBOX_HISTORY_TOLD] =

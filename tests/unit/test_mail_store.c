@@ -408,6 +408,24 @@ history_is_counted_and_told_once(void **state)
 }
 
 static void
+what_an_old_numbering_left_pending_does_not_keep_history_waiting(void **state)
+{
+	static const uint32_t uids[] = { 1, 2 };
+	struct fixture *f = *state;
+	struct mail_history h;
+	int64_t next;
+
+	shown(f, uids, 2, 2);
+	OK(db_begin(f->db, &f->e));
+	OK(mail_header(f->db, id_of(f, 1), NOW, 10, true, &f->e));
+	OK(mail_epoch_open(f->db, f->folder, 8, 0, NOW, &next, &f->e));
+	OK(db_commit(f->db, &f->e));
+	OK(mail_history(f->db, f->mailbox, &h, &f->e));
+	assert_int_equal(h.mails, 1);
+	assert_int_equal(h.pending, 0);
+}
+
+static void
 fates_have_names(void **state)
 {
 	(void)state;
@@ -439,6 +457,7 @@ main(void)
 		T(kept_bytes_come_back),
 		T(damaged_kept_bytes_are_an_error_and_no_more),
 		T(history_is_counted_and_told_once),
+		T(what_an_old_numbering_left_pending_does_not_keep_history_waiting),
 		cmocka_unit_test(fates_have_names),
 	};
 
