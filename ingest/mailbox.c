@@ -25,6 +25,7 @@
 #define CHUNK_MAILS	READING_MAX_SCREEN	/* headers in one FETCH, question, transaction */
 #define BATCH_MAILS	20			/* bodies in one FETCH and one transaction */
 #define BATCH_BYTES	(INT64_C(4) << 20)	/* of them together; a larger mail comes alone */
+#define CLOCK_SKEW_MS	CLOCK_HOUR		/* a mail server's clock may be that slow */
 #define MAX_NAME	64			/* bytes of a mailbox's name: the schema's */
 #define DEFAULT_FOLDERS	"INBOX", "\\Junk"
 
@@ -182,6 +183,16 @@ mailbox_history(const struct epoch_row *ep, int64_t announce_ms, uint32_t uid, i
 	if (ep->history_uid != 0)
 		return uid < ep->history_uid;
 	return arrived_ms != 0 && arrived_ms < announce_ms;
+}
+
+bool
+mailbox_old(const struct mailbox_row *row, const struct epoch_row *ep, uint32_t uid,
+    int64_t arrived_ms)
+{
+	bool came_later = ep->history_uid != 0 && uid >= ep->history_uid &&
+	    row->start_ms <= row->first_pass_ms;
+
+	return arrived_ms != 0 && arrived_ms < row->start_ms - (came_later ? CLOCK_SKEW_MS : 0);
 }
 
 bool
@@ -502,7 +513,7 @@ chunk_screen(struct pass *p, struct chunk *c, struct err *e)
 	for (size_t i = 0; i < c->n; i++) {
 		struct arrival *m = &c->mails[i];
 
-		m->old = has_come(m) && m->arrived_ms != 0 && m->arrived_ms < p->row.start_ms;
+		m->old = has_come(m) && mailbox_old(&p->row, c->epoch, m->uid, m->arrived_ms);
 		m->candidate = true;
 		if (!has_come(m) || m->old || m->text.n == 0 || m->text.n >= IMAP_MAX_HEADER)
 			continue;

@@ -48,6 +48,12 @@ int	mailbox_pass(const struct mailbox_conf *, struct ingest *, bool *undone, str
 /* It was there at the mailbox's first pass, or, in later epochs, arrived before announce. */
 bool	mailbox_history(const struct epoch_row *, int64_t announce_ms, uint32_t uid,
 	    int64_t arrived_ms);
+/*
+ * It arrived before start, and is not read. A mail that the first pass cannot have seen is believed to be newer
+ * than a slow clock of the server says.
+ */
+bool	mailbox_old(const struct mailbox_row *, const struct epoch_row *, uint32_t uid,
+	    int64_t arrived_ms);
 /* Numbered anew: another UIDVALIDITY, or UIDNEXT fell to a UID that was shown before. */
 bool	mailbox_renumbered(const struct epoch_row *, const struct imap_state *);
 /* Nothing can have changed since the last search, and nothing is left to do. */

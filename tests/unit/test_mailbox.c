@@ -170,6 +170,38 @@ history_is_what_was_there_first(void **state)
 }
 
 static void
+start_is_by_arrival_but_a_slow_clock_of_the_server_loses_nothing(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t start, first_pass;
+		uint32_t history_uid, uid;
+		int64_t arrived;
+		bool want;
+	} t[] = {
+		{ "arrived before",		NOW, NOW, 10, 9, NOW - 1, true },
+		{ "arrived then",		NOW, NOW, 10, 9, NOW, false },
+		{ "arrival unknown",		NOW, NOW, 10, 9, 0, false },
+		{ "came later, slow clock",	NOW, NOW, 10, 10, NOW - 5 * CLOCK_MINUTE, false },
+		{ "moved here later, old",	NOW, NOW, 10, 10, NOW - CLOCK_DAY, true },
+		{ "later epoch",		NOW, NOW, 0, 10, NOW - 1, true },
+		{ "start is to come",		NOW + CLOCK_DAY, NOW, 10, 10,
+		    NOW + CLOCK_DAY - 1, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		const struct epoch_row ep = {.history_uid = t[i].history_uid};
+		const struct mailbox_row row = {
+			.start_ms = t[i].start, .first_pass_ms = t[i].first_pass
+		};
+
+		if (mailbox_old(&row, &ep, t[i].uid, t[i].arrived) != t[i].want)
+			fail_msg("%s", t[i].name);
+	}
+}
+
+static void
 folders_are_named_as_imap_writes_them(void **state)
 {
 	static const struct { const char *name, *want; } t[] = {
@@ -289,6 +321,7 @@ main(void)
 		cmocka_unit_test(a_search_begins_at_what_is_unresolved),
 		cmocka_unit_test(what_does_not_add_up_is_searched_whole),
 		cmocka_unit_test(history_is_what_was_there_first),
+		cmocka_unit_test(start_is_by_arrival_but_a_slow_clock_of_the_server_loses_nothing),
 		cmocka_unit_test(folders_are_named_as_imap_writes_them),
 		cmocka_unit_test(settings_have_the_promised_defaults),
 		cmocka_unit_test(settings_that_cannot_be_kept_are_errors),
