@@ -522,14 +522,8 @@ chunk_screen(struct pass *p, struct chunk *c, struct err *e)
 	}
 	if (n == 0)
 		return 0;
-	if (reader_screen(p->in->readers, headers, n, answers, e) == -1) {
-		if (e->kind != ERR_REJECT)
-			return -1;
-		/* one header is more than a child can take: each mail is then read, alone */
-		log_info("mailbox.unscreened", "mailbox", p->conf->name, "mails",
-		    log_num((int64_t)n).s, "error", e->msg, NULL);
-		return 0;
-	}
+	if (reader_screen(p->in->readers, headers, n, answers, e) == -1)
+		return -1;
 	for (size_t i = 0; i < n; i++)
 		c->mails[of[i]].candidate = answers[i];
 	return 0;

@@ -31,7 +31,10 @@ struct readers;
 int	readers_open(const struct reading_setup *setup, const char *program, struct readers **, struct err *);
 void	readers_close(struct readers *);
 
-/* Header blocks to candidates: candidate[i] is set for each of n (any n). Untrusted child. */
+/*
+ * Header blocks to candidates: candidate[i] is set for each of n (any n). Untrusted child. What it cannot
+ * take, whatever the reason but memory, is a candidate.
+ */
 int	reader_screen(struct readers *, const struct span *headers, size_t n, bool *candidate, struct err *);
 int	reader_prove(struct readers *, struct span raw, struct arena *, struct proof *, struct err *);
 /* `trusted` picks the child: whether the proof of this mail is an accepted one. */
