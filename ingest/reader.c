@@ -27,6 +27,8 @@
 #define READER_NAP_MS	2	/* between looks at a child that is about to end */
 #define READER_NAME	"approvals-reader"
 #define FRAME_HEAD	5	/* read/reading.h: a type byte and 4 bytes of length */
+/* Half of what the lock allows: no honest mail needs a third (read/lock.h). */
+#define READER_GREEDY_KB	(256 * 1024)
 #define MAX_WORDS	160	/* bytes of a child's own words that are taken into a message */
 
 enum which { CHILD_PROVER, CHILD_TRUSTED, CHILD_UNTRUSTED, CHILDREN };
@@ -87,18 +89,21 @@ child_ended(pid_t pid, int64_t wait_ms)
 	}
 }
 
-/* Ends the child if need be, and forgets it. */
+/* Ends the child if need be, and forgets it. *peak_kb (may be NULL): the most memory that it had. */
 static int
-child_reap(struct child *c)
+child_reap(struct child *c, long *peak_kb)
 {
-	int status = 0;
+	struct rusage	used = {0};
+	int		status = 0;
 
 	/* changes nothing if it has ended: only the next line gives its id away */
 	kill(c->pid, SIGKILL);
-	while (waitpid(c->pid, &status, 0) < 0)
+	while (wait4(c->pid, &status, 0, &used) < 0)
 		if (errno != EINTR)
 			break;
 	*c = (struct child){0};
+	if (peak_kb != NULL)
+		*peak_kb = used.ru_maxrss;
 	return status;
 }
 
@@ -109,7 +114,7 @@ child_stop(struct child *c)
 		return;
 	close(c->fd);
 	child_ended(c->pid, READER_END_MS);
-	child_reap(c);
+	child_reap(c, NULL);
 }
 
 static enum loss_kind
@@ -131,8 +136,9 @@ loss_of_signal(int sig)
 	}
 }
 
+/* A child that ran out of memory because it had taken so much itself was made to by the mail. */
 static void
-loss_of_status(int status, struct loss *l)
+loss_of_status(int status, long peak_kb, struct loss *l)
 {
 	if (WIFSIGNALED(status)) {
 		l->kind = loss_of_signal(WTERMSIG(status));
@@ -145,6 +151,10 @@ loss_of_status(int status, struct loss *l)
 		l->kind = LOSS_CRASH;
 		snprintf(l->how, sizeof l->how, "ended with status %d", WEXITSTATUS(status));
 	}
+	if (l->kind != LOSS_CRASH && peak_kb >= READER_GREEDY_KB) {
+		l->kind = LOSS_CRASH;
+		snprintf(l->how, sizeof l->how, "took too much memory");
+	}
 }
 
 /* Our own verdict on a child that still runs, or may: too slow, or a liar. */
@@ -152,7 +162,7 @@ static enum outcome
 child_kill(struct child *c, struct loss *l, enum loss_kind kind, const char *how)
 {
 	close(c->fd);
-	child_reap(c);
+	child_reap(c, NULL);
 	l->kind = kind;
 	snprintf(l->how, sizeof l->how, "%s", how);
 	return LOST;
@@ -162,12 +172,16 @@ child_kill(struct child *c, struct loss *l, enum loss_kind kind, const char *how
 static enum outcome
 child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
 {
+	long	peak_kb;
+	int	status;
+
 	if (clock_mono_ms() >= deadline_ms)
 		return child_kill(c, l, LOSS_LATE, "took too long");
 	if (!child_ended(c->pid, READER_END_MS))
 		return child_kill(c, l, LOSS_CRASH, "closed its stream and lived on");
 	close(c->fd);
-	loss_of_status(child_reap(c), l);
+	status = child_reap(c, &peak_kb);
+	loss_of_status(status, peak_kb, l);
 	return LOST;
 }
 

@@ -3,9 +3,10 @@
  *
  * Starts a child when a mail needs it, replaces it after READER_MAX_MAILS, never lets one that read an
  * untrusted mail read a trusted one, sets its CPU allowance before each mail and keeps a wall clock.
- * A child killed by SIGSEGV, SIGSYS, SIGXCPU, another crash or our clock: the mail is tried once more alone in a
- * fresh child, then ERR_REJECT (quarantine). Out of memory or descriptors: ERR_RETRY with ERR_NOMEM (the mail stays
- * pending). Children get no descriptor but their pipe and stderr, no environment, no secret.
+ * A child killed by SIGSEGV, SIGSYS, SIGXCPU, another crash, our clock or its own greed for memory: the mail is tried
+ * once more alone in a fresh child, then ERR_REJECT (quarantine). Out of memory or descriptors else: ERR_RETRY with
+ * ERR_NOMEM (the mail stays pending). Children get no descriptor but their pipe and, until they are locked in,
+ * stderr; no environment, no secret.
  */
 #ifndef INGEST_READER_H
 #define INGEST_READER_H

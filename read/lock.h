@@ -1,8 +1,9 @@
 /*
  * lock - the sandbox of the children: after it nothing can be opened, connected, started or shared
  *
- * What is open stays open: standard input is read, standard output and error are written. All else
- * that a mail needs (charsets, rules, time zone) must have been opened before.
+ * What is open stays open: standard input is read, standard output and error are written (a child that
+ * reads mail has closed the latter by then). All else that a mail needs (charsets, rules, time zone) must
+ * have been opened before.
  */
 #ifndef READ_LOCK_H
 #define READ_LOCK_H

@@ -168,6 +168,9 @@ prepare(struct child *c, const char **why)
 		if (message_open(&c->door, &e) < 0)
 			goto fail;
 	}
+	/* what a mail makes a library say is for nobody's terminal; the sanitizers must be heard */
+	if (!lock_is_partial())
+		close(STDERR_FILENO);
 	if (lock_enter(&e) == 0)
 		return 0;
 fail:

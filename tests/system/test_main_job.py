@@ -331,3 +331,16 @@ def test_people_get_one_mail_for_each_approval_and_each_held_claim(sample_world)
     told = [mail for mail in sample_world.smtp.mails if "onboarding-team@example.com" in mail.recipients]
     assert len(told) == len(expected_approvals()) + sample_world.count("claim", "state IN ('held', 'disputed')")
     assert all(mail.message["Subject"] for mail in told)
+
+
+@pytest.mark.plain
+def test_a_mail_that_eats_a_childs_memory_is_quarantined_in_silence_and_read_no_more(world):
+    """Two million header fields in one part: far more memory than a child may have."""
+    raw = approval_mail("123456", proven=False).replace(b"Content-Type: text/plain; charset=utf-8",
+        b'Content-Type: multipart/mixed; boundary="b"').partition(b"\r\n\r\n")[0]
+    assert b"boundary" in raw
+    world.deliver(raw + b"\r\n\r\n--b\r\n" + b"a:b\r\n" * 2_000_000 + b"\r\n\r\n--b--\r\n")
+    result = world.run("run")
+    assert (result.status, result.out, result.err) == (3, "", "")
+    assert [row["fate"] for row in world.rows("SELECT fate FROM mail")] == ["quarantined"]
+    assert world.run("run").status == 0

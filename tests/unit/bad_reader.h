@@ -16,12 +16,14 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
 #include "read/reading.h"
 #include "rules/rule.h"
 
+#define BAD_GREED (288UL * 1024 * 1024)	/* above what ingest/reader takes for greed */
 #define BAD_READER "/proc/self/exe"
 #define BAD_READER_MAIN(argv) \
 	do { \
@@ -98,7 +100,11 @@ bad_act(const char *act)
 		_exit(3);
 	else if (strcmp(act, "no-memory") == 0)
 		_exit(ARENA_EXIT_NO_MEMORY);
-	else if (strcmp(act, "hang") == 0)
+	else if (strcmp(act, "greedy") == 0) {	/* and then it ends as a library does */
+		if (mmap(NULL, BAD_GREED, PROT_READ | PROT_WRITE,
+			MAP_PRIVATE | MAP_ANONYMOUS | MAP_POPULATE, -1, 0) != MAP_FAILED)
+			bad_signal(SIGABRT);
+	} else if (strcmp(act, "hang") == 0)
 		pause();
 	else if (strcmp(act, "spin") == 0)
 		for (;;)

@@ -99,6 +99,7 @@ test_a_loss_is_judged(void **state)
 		{ "empty", ERR_REJECT, ERR_ANY, "the reader answered garbage twice" },
 		{ "huge", ERR_REJECT, ERR_ANY, "the reader answered garbage twice" },
 		{ "spin", ERR_REJECT, ERR_ANY, "the reader was killed by SIGXCPU twice" },
+		{ "greedy", ERR_REJECT, ERR_ANY, "the reader took too much memory twice" },
 		{ "no-memory", ERR_RETRY, ERR_NOMEM, "the reader ran out of memory" },
 		{ "trap", ERR_RETRY, ERR_NOMEM, "the reader was killed by SIGTRAP" },
 		{ "abrt", ERR_RETRY, ERR_NOMEM, "the reader was killed by SIGABRT" },
