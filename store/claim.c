@@ -149,14 +149,13 @@ claim_cause(struct db *db, int64_t id, struct arena *a, const char **cause, stru
 
 /* ---------------------------------------------------------------- changing */
 
-/* claim.STATE, with the claim as it is now. Its number is a row's, so its mail and place name it.
- */
+/* claim.STATE, with the claim as it is now. Its number is a row's, so its mail and place name it. */
 static int
 claim_event(struct db *db, int64_t id, enum claim_state state, const char *cause, int64_t now_ms,
     struct err *e)
 {
 	struct arena a = {0};
-	struct claim c;
+	struct claim c = {0};
 	int rc = claim_get(db, id, &a, &c, e);
 
 	if (rc == 0)
