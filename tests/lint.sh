@@ -3,6 +3,7 @@
 #   tests/lint.sh          everything
 #   tests/lint.sh quick    what needs no compiler (seconds)
 set -uo pipefail
+shopt -s lastpipe # found() sets `bad` at the end of a pipe
 cd "$(dirname "$0")/.." || exit
 bad=0
 wrong() { printf '%s\n' "$1"; bad=1; }
