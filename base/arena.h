@@ -14,7 +14,7 @@
 #include "base/span.h"
 
 #define ARENA_BLOCK_BYTES 16384		/* the first block; most mails need no second */
-#define ARENA_EXIT_NO_MEMORY 71		/* EX_OSERR of sysexits: told apart from a crash by a parent */
+#define ARENA_EXIT_NO_MEMORY 75		/* EX_TEMPFAIL, the status of what was stopped early; a parent knows it from a crash */
 
 struct arena {
 	struct arena_block	*head;

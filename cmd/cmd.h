@@ -34,7 +34,7 @@ enum status {
 	STATUS_CERT	= 13,
 	STATUS_CONFIG	= 14,
 	STATUS_KEYS	= 15,
-	STATUS_STOPPED	= 75	/* stopped early: SIGTERM, disk full, database busy */
+	STATUS_STOPPED	= ARENA_EXIT_NO_MEMORY	/* 75: stopped early: SIGTERM, disk full, no memory, database busy */
 };
 #define LOCK_STUCK_MS	(10 * INT64_C(60000))	/* a lock without progress for this long is STATUS_LOCKED */
 

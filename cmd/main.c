@@ -118,16 +118,25 @@ status_of(const struct err *e)
 	return e->kind == ERR_FATAL ? STATUS_DEFECT : STATUS_PARTLY;
 }
 
-enum status
-status_worse(enum status a, enum status b)
+/* How bad, the worst first; what is no status (a worker may end with anything) is a defect. */
+static size_t
+status_rank(enum status s)
 {
 	static const enum status worst_first[] = { STATUS_DEFECT, STATUS_USAGE, STATUS_CONFIG, STATUS_DATABASE,
 		STATUS_LOGIN, STATUS_CERT, STATUS_KEYS, STATUS_LOCKED, STATUS_STOPPED, STATUS_PARTLY, STATUS_DONE };
 
 	for (size_t i = 0; i < COUNT(worst_first); i++)
-		if (a == worst_first[i] || b == worst_first[i])
-			return worst_first[i];
-	return STATUS_DEFECT;
+		if (s == worst_first[i])
+			return i;
+	return 0;
+}
+
+enum status
+status_worse(enum status a, enum status b)
+{
+	enum status worse = status_rank(a) <= status_rank(b) ? a : b;
+
+	return status_rank(worse) == 0 ? STATUS_DEFECT : worse;
 }
 
 /*
@@ -177,7 +186,8 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
-	struct sigaction on = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN };
+	struct sigaction on = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN },
+		usual = { .sa_handler = SIG_DFL };
 	struct app	app = {0};
 	const char	*conf_path = NULL;
 	enum status	status;
@@ -187,6 +197,7 @@ main(int argc, char **argv)
 	sigaction(SIGTERM, &on, NULL);	/* no SA_RESTART: waiting calls return and look */
 	sigaction(SIGINT, &on, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
+	sigaction(SIGCHLD, &usual, NULL);	/* who started us may ignore it: then nobody could be waited for */
 	while ((opt = getopt_long(argc, argv, "+c:vh", options, NULL)) != -1)
 		switch (opt) {
 		case 'c':

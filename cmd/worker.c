@@ -97,7 +97,7 @@ work(struct app *app, const struct mailbox_conf *m)
 }
 
 static pid_t
-worker_start(struct app *app, const struct mailbox_conf *m)
+worker_start(struct app *app, const struct mailbox_conf *m, const sigset_t *mask)
 {
 	const pid_t	parent = getpid();
 	pid_t		pid = fork();
@@ -107,48 +107,71 @@ worker_start(struct app *app, const struct mailbox_conf *m)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)	/* it died before we asked to follow it */
 		_exit(STATUS_STOPPED);
+	sigprocmask(SIG_SETMASK, mask, NULL);
 	_exit((int)work(app, m));
 }
 
-/* Waits for one worker; a stop that comes meanwhile is passed on, once. */
 static enum status
-worker_wait(pid_t pid, const char *mailbox)
+worker_status(int status, const char *mailbox)
 {
-	bool	told = false;
-	int	status;
-
-	while (waitpid(pid, &status, 0) == -1) {
-		if (errno != EINTR)
-			return STATUS_DEFECT;
-		if (stop_asked && !told) {
-			kill(pid, SIGTERM);
-			told = true;
-		}
-	}
 	if (WIFEXITED(status))
 		return (enum status)WEXITSTATUS(status);
 	log_error("worker.killed", "mailbox", mailbox, "signal", strsignal(WTERMSIG(status)), NULL);
 	return STATUS_DEFECT;
 }
 
+/* Waits for all. A stop that comes meanwhile is passed on at once to those that still run. */
+static enum status
+workers_wait(const struct mailbox_conf *boxes, pid_t *pids, int n, const sigset_t *signals)
+{
+	enum status	status = STATUS_DONE;
+	bool		told = false;
+	int		left, how, sig;
+	pid_t		ended;
+
+	for (;;) {
+		left = 0;
+		for (int i = 0; i < n; i++) {
+			if (pids[i] > 0 && (ended = waitpid(pids[i], &how, WNOHANG)) != 0) {
+				status = status_worse(status, ended == -1 ? STATUS_DEFECT :
+				    worker_status(how, boxes[i].name));
+				pids[i] = 0;
+			}
+			left += pids[i] > 0;
+		}
+		if (left == 0)
+			return status;
+		for (int i = 0; i < n && stop_asked && !told; i++)
+			if (pids[i] > 0)
+				kill(pids[i], SIGTERM);
+		told = stop_asked;
+		sig = sigwaitinfo(signals, NULL);
+		if (sig == SIGTERM || sig == SIGINT)
+			stop_asked = 1;
+	}
+}
+
 enum status
 workers_run(struct app *app)
 {
+	const struct mailbox_conf *boxes = app->set.mailboxes;
 	const int	n = app->set.mailbox_count;
 	pid_t		*pids = arena_array(&app->arena, (size_t)n + 1, sizeof *pids);
 	enum status	status = STATUS_DONE;
+	sigset_t	signals, mask;
 
+	/* Blocked, so that none can come between a look and the wait for it. */
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigprocmask(SIG_BLOCK, &signals, &mask);
 	for (int i = 0; i < n; i++)
-		if ((pids[i] = worker_start(app, &app->set.mailboxes[i])) == -1) {
-			log_error("worker.failed", "mailbox", app->set.mailboxes[i].name, "error", strerror(errno),
-			    NULL);
+		if ((pids[i] = worker_start(app, &boxes[i], &mask)) == -1) {
+			log_error("worker.failed", "mailbox", boxes[i].name, "error", strerror(errno), NULL);
 			status = status_worse(status, STATUS_STOPPED);
 		}
-	for (int i = 0; i < n; i++)
-		if (pids[i] > 0) {
-			if (stop_asked)
-				kill(pids[i], SIGTERM);
-			status = status_worse(status, worker_wait(pids[i], app->set.mailboxes[i].name));
-		}
+	status = status_worse(status, workers_wait(boxes, pids, n, &signals));
+	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return status;
 }

@@ -3,6 +3,8 @@ import fcntl
 import json
 import os
 import re
+import signal
+import socket
 import sqlite3
 import subprocess
 import time
@@ -47,6 +49,55 @@ def test_the_lock_is_free_again_after_a_run(world):
     world.run("run")
     with open(f"{world.database}.lock", "r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def has_ended(pid):
+    try:
+        return open(f"/proc/{pid}/stat", encoding="ascii").read().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_until(what, seconds=30):
+    deadline = time.monotonic() + seconds
+    while not what():
+        assert time.monotonic() < deadline
+
+
+@pytest.fixture
+def two_silent_mailboxes(world):
+    """A run whose two workers wait for a server that never says a word, and their pids."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        world.mailbox["url"] = f"imaps://localhost:{server.getsockname()[1]}"
+        world.config["mailboxes"].append({**world.mailbox, "name": "second"})
+        process = world.start("run")
+        children = f"/proc/{process.pid}/task/{process.pid}/children"
+        waiting = [server.accept()[0], server.accept()[0]]
+        pids = [int(pid) for pid in open(children, encoding="ascii").read().split()]
+        assert len(pids) == 2
+        yield process, pids
+        process.kill()
+        process.communicate()
+        for connection in waiting:
+            connection.close()
+
+
+def test_a_stop_reaches_every_worker_at_once(two_silent_mailboxes):
+    process, (first, second) = two_silent_mailboxes
+    os.kill(first, signal.SIGSTOP)
+    process.terminate()
+    wait_until(lambda: has_ended(second), 5)
+    os.kill(first, signal.SIGCONT)
+    process.communicate(timeout=30)
+    assert process.returncode == 75
+
+
+def test_a_worker_that_is_killed_is_a_defect_and_one_line(two_silent_mailboxes):
+    process, (first, second) = two_silent_mailboxes
+    os.kill(first, signal.SIGKILL)
+    os.kill(second, signal.SIGTERM)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 1 and "worker.killed mailbox=onboarding signal=Killed" in err
 
 
 def test_a_quiet_pass_prints_nothing_at_all(world):
