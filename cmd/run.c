@@ -17,7 +17,7 @@ ingest_part(struct app *app)
 	app->db = NULL;
 	status = workers_run(app);
 	if (db_open(app->set.database, DB_WRITE, &app->db, &e) == -1)
-		return failed("database.failed", &e);
+		return status_worse(status, failed("database.failed", &e));
 	return status;
 }
 
@@ -31,7 +31,8 @@ enrich_part(struct app *app)
 
 	if (enrich_pass(&en, &e) == -1) {
 		status = status_of(&e);
-		if (e.what == ERR_DATABASE || e.what == ERR_CONFIG || e.kind == ERR_FATAL)
+		if (e.what == ERR_DATABASE || e.what == ERR_CONFIG || e.kind == ERR_FATAL ||
+		    (e.what == ERR_STOPPED && !stop_asked))	/* the API's own failures enrich_pass() tells */
 			log_error("enrich.failed", "error", e.msg, NULL);
 		else if (status == STATUS_PARTLY && en.failing_ms < TROUBLE_LONG_MS)
 			status = STATUS_DONE;	/* a blip: the next pass asks again */
@@ -51,7 +52,7 @@ notify_part(struct app *app)
 
 	if (notify_pass(&no, &e) == -1) {
 		status = status_of(&e);
-		if (e.what != ERR_STOPPED)
+		if (e.what != ERR_STOPPED || !stop_asked)
 			log_error("notify.failed", "error", e.msg, NULL);
 	}
 	log_info("notify.done", "events", log_num(no.events).s, "delivered", log_num(no.delivered).s, "failed",

@@ -1,5 +1,6 @@
 """What is down comes back, and then everything that was due is done, once. The clock is moved by libfaketime."""
 import json
+import sqlite3
 import time
 
 import pytest
@@ -351,3 +352,18 @@ def test_a_mailbox_that_has_none_of_its_folders_is_a_failure_and_no_silence(pend
     pending.mailbox["folders"] = ["\\Archive"]
     result = pending.run("run")
     assert len(result.lines) == 1 and "folder" in result.err
+
+
+@pytest.mark.parametrize("command", ["enrich", "notify"])
+def test_a_busy_database_is_status_75_and_one_line_that_says_so(pending, command):
+    world = pending
+    world.run("ingest")
+    if command == "notify":
+        world.run("enrich")
+    db = sqlite3.connect(world.database, isolation_level=None)
+    db.execute("BEGIN IMMEDIATE")  # another program, which takes its time
+    result = world.run(command)
+    db.close()
+    assert result.status == 75 and len(result.lines) == 1 and "busy" in result.err
+    again = world.run("run")
+    assert again.status == 0 and len(world.received("approval.confirmed")) == 1
