@@ -73,7 +73,7 @@ event_severity(const char *type)
 
 struct link {
 	int64_t		 seq, at_ms;
-	const char	*id, *type, *ref;
+	struct span	 id, type, ref;		/* as stored: a NUL in one is a change too */
 	uint8_t		 commit[DIGEST_BYTES], prev[DIGEST_BYTES], hash[DIGEST_BYTES];
 };
 
@@ -89,10 +89,10 @@ link_hash(const struct link *l, uint8_t out[DIGEST_BYTES])
 	struct digest *d = digest_open(EVENT_LEAD);
 
 	digest_add_int(d, l->seq);
-	digest_add(d, span_of(l->id));
+	digest_add(d, l->id);
 	digest_add_int(d, l->at_ms);
-	digest_add(d, span_of(l->type));
-	digest_add(d, span_of(l->ref));
+	digest_add(d, l->type);
+	digest_add(d, l->ref);
 	digest_add(d, bytes(l->commit));
 	digest_add(d, bytes(l->prev));
 	digest_close(d, out);
@@ -148,8 +148,8 @@ link_add(struct db *db, struct link *l, const struct event_new *ev, struct err *
 	if (chain_end(db, l, e) != 0)
 		goto out;
 	link_hash(l, l->hash);
-	if (sql_run(db, SQL_EVENT_ADD, ARGS(arg_int(l->seq), arg_text(l->id), arg_int(l->at_ms),
-		arg_text(l->type), arg_text(l->ref), arg_blob(l->commit, DIGEST_BYTES),
+	if (sql_run(db, SQL_EVENT_ADD, ARGS(arg_int(l->seq), arg_text(l->id.p), arg_int(l->at_ms),
+		arg_text(l->type.p), arg_text(l->ref.p), arg_blob(l->commit, DIGEST_BYTES),
 		arg_blob(l->prev, DIGEST_BYTES), arg_blob(l->hash, DIGEST_BYTES)), e) < 0)
 		goto out;
 	if (sql_run(db, SQL_EVENT_PAYLOAD_ADD, ARGS(arg_int(l->seq), arg_blob(salt, sizeof(salt)),
@@ -168,7 +168,8 @@ event_add(struct db *db, const struct event_new *ev, int64_t now_ms, struct err 
 {
 	struct db_id id = db_public_id(
 	    db, "evt_", ev->type, ev->subject != NULL ? ev->subject : ev->ref, ev->cause, NULL);
-	struct link l = {.at_ms = now_ms, .id = id.s, .type = ev->type, .ref = ev->ref};
+	struct link l = {.at_ms = now_ms, .id = span_of(id.s), .type = span_of(ev->type),
+	    .ref = span_of(ev->ref)};
 	int64_t seq;
 	int rc;
 
@@ -273,7 +274,7 @@ event_next_waiting(struct db *db, struct arena *a, struct event *ev, struct err 
 
 /* What is wrong with the row at hand (*at), or NULL. `last` is the link before it. */
 static const char *
-link_check(struct row *r, struct arena *a, struct link *last, int64_t *at)
+link_check(struct row *r, struct link *last, int64_t *at)
 {
 	struct link l = {.seq = row_int(r)};
 	uint8_t want[DIGEST_BYTES];
@@ -281,10 +282,10 @@ link_check(struct row *r, struct arena *a, struct link *last, int64_t *at)
 	struct span salt, payload;
 
 	*at = l.seq;
-	l.id = row_text(r, a);
+	l.id = row_blob(r);
 	l.at_ms = row_int(r);
-	l.type = row_text(r, a);
-	l.ref = row_text(r, a);
+	l.type = row_blob(r);
+	l.ref = row_blob(r);
 	whole = row_hash(r, l.commit);
 	whole = row_hash(r, l.prev) && whole;
 	whole = row_hash(r, l.hash) && whole;
@@ -327,11 +328,8 @@ page_check(
 	    0)
 		return -1;
 	while ((got = sql_next(&r, e)) == 1) {
-		struct arena a = {0};
-
 		(*seen)++;
-		*problem = link_check(&r, &a, last, at);
-		arena_free(&a);
+		*problem = link_check(&r, last, at);
 		if (*problem != NULL) {
 			sql_close(&r);
 			return 0;
@@ -422,7 +420,12 @@ event_failing(struct db *db, const char *kind, const char *name, const char *err
 	if (rc < 0)
 		goto out;
 	rc = -1;
-	out->say = t.said_ms == 0 || now_ms - t.said_ms >= TROUBLE_SAY_MS;
+	/*
+	 * Due too if the clock went back behind the last line, and for what must be told at once
+	 * after something milder was said: status 12 needs a line that tells why.
+	 */
+	out->say = t.said_ms == 0 || now_ms < t.said_ms || now_ms - t.said_ms >= TROUBLE_SAY_MS ||
+	    (tell_after_ms == 0 && t.told_ms == 0);
 	if (out->say &&
 	    sql_run(db, SQL_TROUBLE_SAID, ARGS(arg_text(cause), arg_int(now_ms)), e) < 0)
 		goto out;

@@ -54,7 +54,8 @@ int	event_verify(struct db *, struct arena *, int64_t *count, uint8_t head[32], 
 
 struct trouble {
 	int64_t	since_ms, attempts;
-	bool	say;		/* a line on stderr is due: first time, or 6 hours after the last */
+	bool	say;		/* a line on stderr is due: the first time, 6 hours after the last, when first told at
+				   once (tell_after_ms 0), or when the clock has gone back */
 	bool	told;		/* the failing event has been made (now or earlier) */
 };
 #define TROUBLE_SAY_MS	(6 * INT64_C(3600000))	/* a continuing cause is said again after this */

@@ -245,8 +245,9 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_TROUBLE_MORE] =
 	    "INSERT INTO trouble (cause, since_ms, last_ms, attempts, error)"
 	    " VALUES (?1, ?2, ?2, 1, ?3)"
-	    " ON CONFLICT (cause) DO UPDATE SET last_ms = ?2, attempts = attempts + 1,"
-	    " error = ?3 RETURNING since_ms, attempts, said_ms, told_ms, error",
+	    /* should the clock go back, it fails since now: else it would never be long */
+	    " ON CONFLICT (cause) DO UPDATE SET since_ms = min(since_ms, ?2), last_ms = ?2,"
+	    " attempts = attempts + 1, error = ?3 RETURNING since_ms, attempts, said_ms, told_ms, error",
 	[SQL_TROUBLE_GET] =
 	    "SELECT since_ms, attempts, said_ms, told_ms, error FROM trouble WHERE cause = ?1",
 	[SQL_TROUBLE_SAID] = "UPDATE trouble SET said_ms = ?2 WHERE cause = ?1",

@@ -165,6 +165,7 @@ every_tampering_is_found(void **state)
 		{ "time", "UPDATE event SET at_ms = at_ms + 1 WHERE seq = 3", 3 },
 		{ "id", "UPDATE event SET id = 'evt_0' WHERE seq = 3", 3 },
 		{ "ref", "UPDATE event SET ref = 'mail_9' WHERE seq = 3", 3 },
+		{ "what stands after a NUL", "UPDATE event SET ref = ref || char(0) || 'x' WHERE seq = 3", 3 },
 		{ "hash", "UPDATE event SET hash = randomblob(32) WHERE seq = 3", 3 },
 		{ "prev", "UPDATE event SET prev = randomblob(32) WHERE seq = 3", 3 },
 		{ "first row removed", "DELETE FROM event WHERE seq = 1", 2 },
@@ -351,6 +352,33 @@ a_short_trouble_makes_no_event(void **state)
 }
 
 static void
+a_clock_that_goes_back_does_not_silence_a_trouble(void **state)
+{
+	struct fixture *f = *state;
+	struct trouble tr;
+
+	OK(event_failing(f->db, "mailbox", "m", "timed out", 30 * MINUTE, NOW + 9000 * HOUR, &tr, &f->e));
+	OK(event_failing(f->db, "mailbox", "m", "timed out", 30 * MINUTE, NOW, &tr, &f->e));
+	assert_true(tr.say);
+	assert_int_equal(tr.since_ms, NOW);
+	OK(event_failing(f->db, "mailbox", "m", "timed out", 30 * MINUTE, NOW + 31 * MINUTE, &tr, &f->e));
+	assert_true(tr.told && !tr.say);
+}
+
+static void
+what_is_told_at_once_is_said_at_once_even_after_something_milder(void **state)
+{
+	struct fixture *f = *state;
+	struct trouble tr;
+
+	OK(event_failing(f->db, "mailbox", "m", "timed out", 30 * MINUTE, NOW, &tr, &f->e));
+	OK(event_failing(f->db, "mailbox", "m", "login refused", 0, NOW + MINUTE, &tr, &f->e));
+	assert_true(tr.say && tr.told);
+	OK(event_failing(f->db, "mailbox", "m", "login refused", 0, NOW + 2 * MINUTE, &tr, &f->e));
+	assert_false(tr.say);
+}
+
+static void
 troubles_do_not_mix(void **state)
 {
 	struct fixture *f = *state;
@@ -410,6 +438,8 @@ main(void)
 		T(a_broken_payload_is_an_error_that_names_verify),
 		T(trouble_is_said_at_first_and_every_six_hours_and_told_once),
 		T(a_short_trouble_makes_no_event),
+		T(a_clock_that_goes_back_does_not_silence_a_trouble),
+		T(what_is_told_at_once_is_said_at_once_even_after_something_milder),
 		T(troubles_do_not_mix),
 		cmocka_unit_test(types_have_severities),
 	};
