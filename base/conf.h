@@ -5,7 +5,7 @@
  * own section with the typed getters below into a struct of its own header, so that a key, its type,
  * its default and its meaning stand together. A getter never fails: what is wrong is kept in the
  * conf as "file:line:column: key: what is wrong, and what would be right", and conf_done() reports
- * each key that nobody asked for. conf_report() tells them all at the end.
+ * each key that nobody asked for. conf_error() gives them all at the end.
  * Anchors, aliases, tags and second documents are refused; so are duplicate keys.
  * Everything lives in the arena given to conf_load() and as long as it.
  */

@@ -70,7 +70,7 @@ struct app {
 	struct db_lock	*lock;		/* NEED_LOCK */
 };
 
-/* Set by SIGTERM and SIGINT: work stops between two commits. */
+/* Set by SIGTERM and SIGINT during a pass: work stops between two commits. */
 extern volatile int stop_asked;
 
 /* Passes over mailboxes, each in a worker process of its own. The database must be closed. */

@@ -155,7 +155,7 @@ open_lock(struct app *app, enum status *status)
 		log_info("lock.held", "database", app->set.database, NULL);
 		*status = STATUS_DONE;
 	} else {
-		*status = failed("lock.stuck", &e);
+		*status = failed(e.what == ERR_LOCKED ? "lock.stuck" : "database.failed", &e);
 	}
 	return -1;
 }
@@ -163,9 +163,14 @@ open_lock(struct app *app, enum status *status)
 static enum status
 run_command(struct app *app, const struct command *c, const char *conf_path, int argc, char **argv)
 {
+	const struct sigaction on = { .sa_handler = on_stop };
 	struct err	e;
 	enum status	status = STATUS_DONE;
 
+	if (c->needs & (NEED_LOCK | NEED_RULES)) {	/* the others look at no flag: a signal just ends them */
+		sigaction(SIGTERM, &on, NULL);	/* no SA_RESTART: waiting calls return and look */
+		sigaction(SIGINT, &on, NULL);
+	}
 	if (settings_read(conf_path, c->needs & NEED_CHECK ? SETTINGS_CHECK : c->needs & NEED_RULES ?
 	    SETTINGS_RULES : SETTINGS_ALL, &app->arena, &app->set, &e) == -1)
 		return failed("configuration.refused", &e);
@@ -186,7 +191,7 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
-	struct sigaction on = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN },
+	struct sigaction ignore = { .sa_handler = SIG_IGN },
 		usual = { .sa_handler = SIG_DFL };
 	struct app	app = {0};
 	const char	*conf_path = NULL;
@@ -194,8 +199,6 @@ main(int argc, char **argv)
 	int		opt, verbose = 0;
 
 	umask(077);
-	sigaction(SIGTERM, &on, NULL);	/* no SA_RESTART: waiting calls return and look */
-	sigaction(SIGINT, &on, NULL);
 	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGCHLD, &usual, NULL);	/* who started us may ignore it: then nobody could be waited for */
 	while ((opt = getopt_long(argc, argv, "+c:vh", options, NULL)) != -1)

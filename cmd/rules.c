@@ -210,8 +210,10 @@ cmd_rules(struct app *app, int argc, char **argv)
 		return usage("rules", "which mails?");
 	if (readers_open(&setup, NULL, &t.readers, &e) == -1 || reader_try(t.readers, &e) == -1)
 		status = failed("reader.failed", &e);
-	for (int i = optind; status != STATUS_CONFIG && i < argc && !stop_asked; i++)
+	for (int i = optind, tries = status == STATUS_DONE; tries && i < argc && !stop_asked; i++)
 		status = status_worse(status, test_path(&t, argv[i], &app->arena));
+	if (stop_asked)
+		status = status_worse(status, STATUS_STOPPED);
 	readers_close(t.readers);
 	return output_done(&e) == -1 ? failed("rules.failed", &e) : status;
 }

@@ -25,6 +25,20 @@ fatal(struct err *e, const char *path, const char *what)
 	return err_what(e, ERR_FATAL, ERR_DATABASE, "database %s: %s", path, what);
 }
 
+/* A file that open(2) refused us: a full disk passes, anything else is for a person. */
+static int
+unmade(struct err *e, const char *what, const char *path)
+{
+	if (errno == ENOSPC || errno == EDQUOT)
+		return err_what(e, ERR_RETRY, ERR_STOPPED, "%s %s: the disk is full: free some space", what,
+		    path);
+	if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+		return err_what(e, ERR_RETRY, ERR_NOMEM, "%s %s: %s", what, path, strerror(errno));
+	return err_what(e, ERR_FATAL, ERR_DATABASE, "%s %s: cannot be made: %s%s", what, path,
+	    strerror(errno), errno == ENOENT || errno == EACCES ?
+	    ": make its folder, owned by the user that runs approvals" : "");
+}
+
 /* ---------------------------------------------------------------- opening */
 
 /*
@@ -53,8 +67,7 @@ path_make(const char *path, enum db_mode mode, struct arena *a, const char **rea
 	}
 	fd = open(*real, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0 && errno != EEXIST)
-		return err_what(e, ERR_FATAL, ERR_DATABASE, "database %s: cannot be made: %s", path,
-		    strerror(errno));
+		return unmade(e, "database", path);
 	if (fd >= 0)
 		close(fd);
 	return 0;
@@ -308,7 +321,7 @@ db_lock(const char *path, int64_t now_ms, struct db_lock **out, int64_t *idle_ms
 	*idle_ms = 0;
 	fd = open(name, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
 	if (fd < 0) {
-		err_what(e, ERR_FATAL, ERR_DATABASE, "lock %s: %s", name, strerror(errno));
+		unmade(e, "lock", name);
 	} else if (flock(fd, LOCK_EX | LOCK_NB) == 0) {
 		lock = malloc(sizeof(*lock));
 		if (lock == NULL)

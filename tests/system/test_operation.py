@@ -100,6 +100,27 @@ def test_a_worker_that_is_killed_is_a_defect_and_one_line(two_silent_mailboxes):
     assert process.returncode == 1 and "worker.killed mailbox=onboarding signal=Killed" in err
 
 
+def test_looking_ends_at_once_at_a_signal(world):
+    """It has nothing to finish: verify over years of events must not have to be killed."""
+    world.run("notify")
+    db = sqlite3.connect(world.database, isolation_level=None)
+    db.execute("BEGIN EXCLUSIVE")  # verify waits
+    process = world.start("verify")
+    wait_until(lambda: any(os.path.realpath(f"/proc/{process.pid}/fd/{fd}") == str(world.database)
+        for fd in os.listdir(f"/proc/{process.pid}/fd")))
+    process.terminate()
+    process.communicate(timeout=3)
+    db.close()
+    assert process.returncode == -signal.SIGTERM
+
+
+def test_a_folder_that_is_not_there_is_status_10_and_one_line_that_says_what_to_do(world):
+    world.config["database"] = str(world.dir / "nowhere" / "approvals.db")
+    result = world.run("run")
+    assert result.status == 10 and len(result.lines) == 1
+    assert result.err.startswith("error database.failed") and "make its folder" in result.err
+
+
 def test_a_quiet_pass_prints_nothing_at_all(world):
     world.know("123456", "987654325")
     world.deliver(approval_mail("123456"))
