@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -16,18 +17,39 @@
 #include "cmd/cmd.h"
 #include "store/event.h"
 
+/* Adds a rule file's bytes. One that cannot be read ends the pass when the children start. */
+static void
+digest_file(struct digest *d, const char *path)
+{
+	char	bytes[4096];
+	FILE	*f = fopen(path, "re");
+	size_t	n = 0, total = 0;
+
+	while (f && total < CONF_MAX_BYTES && (n = fread(bytes, 1, sizeof bytes, f)) > 0) {
+		digest_add(d, (struct span){bytes, n});
+		total += n;
+	}
+	if (f)
+		fclose(f);
+	digest_add_int(d, (int64_t)total);
+}
+
 /* What the screen's answer depends on: an ignored mail keeps it, so that a changed screen asks again. */
 static const char *
 screen_hash(const struct settings *set, struct arena *a)
 {
-	const char	**lists[] = { set->sender.domains, set->sender.forwarders, set->rules };
+	const char	**lists[] = { set->sender.domains, set->sender.forwarders };
 	struct digest	*d = digest_open(0);
 	uint8_t		 hash[DIGEST_BYTES];
 
 	digest_add(d, span_of(APPROVALS_VERSION));
-	for (size_t i = 0; i < COUNT(lists); i++)
+	for (size_t i = 0; i < COUNT(lists); i++) {
 		for (const char **p = lists[i]; *p; p++)
 			digest_add(d, span_of(*p));
+		digest_add_int(d, -1);	/* a domain moved to the other list is another screen */
+	}
+	for (const char **p = set->rules; *p; p++)
+		digest_file(d, *p);
 	digest_close(d, hash);
 	return digest_hex(a, hash, 8);
 }

@@ -11,7 +11,7 @@ import time
 import pytest
 
 from servers.samples import expected_approvals
-from servers.world import approval_mail, noise_mail
+from servers.world import RULES, approval_mail, noise_mail
 
 ISO = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z$")
 
@@ -344,3 +344,18 @@ def test_a_mail_that_eats_a_childs_memory_is_quarantined_in_silence_and_read_no_
     assert (result.status, result.out, result.err) == (3, "", "")
     assert [row["fate"] for row in world.rows("SELECT fate FROM mail")] == ["quarantined"]
     assert world.run("run").status == 0
+
+
+def test_an_ignored_mail_keeps_what_its_screen_was_made_of(world):
+    """The rules' own words are part of it, wherever their file lies: a changed screen can ask again."""
+    rules = world.dir / "rules.yaml"
+    rules.write_text(RULES.read_text())
+    screens = []
+    for number, change in enumerate(["", "", "# another word\n"]):
+        rules.write_text(rules.read_text() + change)
+        rules.chmod(0o600)
+        world.config["rules"] = [str(rules)]
+        world.deliver(noise_mail(number))
+        assert world.run("ingest").status == 0
+        screens = [row["screen"] for row in world.rows("SELECT screen FROM mail WHERE fate = 'ignored' ORDER BY id")]
+    assert len(screens) == 3 and screens[0] == screens[1] != screens[2]
