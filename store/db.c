@@ -358,21 +358,13 @@ db_lock_progress(struct db_lock *lock)
 }
 
 void
-db_lock_leave(struct db_lock *lock)
-{
-	if (lock == NULL)
-		return;
-	close(lock->fd);
-	free(lock);
-}
-
-void
 db_unlock(struct db_lock *lock)
 {
 	if (lock == NULL)
 		return;
 	flock(lock->fd, LOCK_UN);	/* also if a child still has the descriptor */
-	db_lock_leave(lock);
+	close(lock->fd);
+	free(lock);
 }
 
 /* ---------------------------------------------------------------- ids */

@@ -41,8 +41,7 @@ int	db_verify(struct db *, struct arena *, const char **problems, struct err *);
 struct db_lock;
 int	db_lock(const char *path, int64_t now_ms, struct db_lock **, int64_t *idle_ms, struct err *);
 void	db_lock_progress(struct db_lock *);	/* something was done: touches the file; NULL is fine */
-void	db_lock_leave(struct db_lock *);	/* in a forked worker: closes without unlocking */
-void	db_unlock(struct db_lock *);
+void	db_unlock(struct db_lock *);		/* not in a forked worker: it just ends, and the lock stays */
 
 /*
  * A public id: prefix ("apr_", "evt_", "msg_") and 32 hex digits of an HMAC, under the database's own key,
