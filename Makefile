@@ -51,10 +51,16 @@ $(BUILD)/approvals-reader: $(BUILD)/read/main.o $(BUILD)/libapprovals.a
 	$(Q)$(CC) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_READER))
 $(BUILD)/libapprovals.a: $(OBJ)
 	$(Q)$(AR) rcsD $@.new $^ && mv $@.new $@
-$(BUILD)/%.o: %.c Makefile
+# Other flags, another PREFIX, another Makefile: everything is built anew.
+FLAGS	:= $(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS)
+$(BUILD)/flags: force
+	@mkdir -p $(@D)
+	$(file >$@.new,$(FLAGS))
+	@cmp -s $@.new $@ || cp $@.new $@
+$(BUILD)/%.o: %.c $(BUILD)/flags Makefile
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP -c -o $@ $<
+	$(Q)$(FLAGS) -MMD -MP -c -o $@ $<
 $(BUILD)/store/sql.o: $(BUILD)/schema.inc
 $(BUILD)/schema.inc: schema.sql	# as bytes: C11 promises string literals of 4095 only
 	@mkdir -p $(@D)
@@ -62,7 +68,7 @@ $(BUILD)/schema.inc: schema.sql	# as bytes: C11 promises string literals of 4095
 $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libapprovals.a
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS) -MMD -MP $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $< \
+	$(Q)$(FLAGS) -MMD -MP $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $< \
 		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL) cmocka) $(LIB_MAIN)
 unit: $(PROGRAMS) $(TESTS)
 	@set -e; for t in $(TESTS); do $$t; done
@@ -100,5 +106,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: all unit check lint demo install clean
+.PHONY: force all unit check lint demo install clean
 .DELETE_ON_ERROR:

@@ -516,7 +516,11 @@ json_ours(const char *text)
 
 	if (text == NULL)
 		return NULL;
-	if (json_parse(span_of(text), &j, &e) == -1)
-		abort();
+	if (json_parse(span_of(text), &j, &e) == -1) {
+		struct json *damaged = json_object();
+
+		json_put_text(damaged, "damaged", e.msg);
+		return damaged;
+	}
 	return j;
 }

@@ -54,7 +54,10 @@ void		 json_add_text(struct json *array, const char *);
 
 char		*json_print(const struct json *, struct arena *);	/* one line, no spaces */
 char		*json_print_pretty(const struct json *, struct arena *);
-/* Parses text that we wrote ourselves (a column): NULL for NULL; aborts if it is broken. */
+/*
+ * Parses text that we wrote ourselves (a column): NULL for NULL. One that somebody broke since is
+ * {"damaged": why}, which has none of the keys that anyone asks for, and is seen by whoever looks.
+ */
 struct json	*json_ours(const char *);
 
 #endif

@@ -111,8 +111,8 @@ cmd_check(struct app *app, int argc, char **argv)
 {
 	struct check c = { .app = app };
 
-	if (argc > 1)
-		return usage("check", "%s: check takes no argument", argv[1]);
+	(void)argc;
+	(void)argv;
 	check_secrets(&c);
 	check_rules(&c);
 	check_proof(&c);

@@ -163,10 +163,12 @@ open_lock(struct app *app, enum status *status)
 static enum status
 run_command(struct app *app, const struct command *c, const char *conf_path, int argc, char **argv)
 {
-	const struct sigaction on = { .sa_handler = on_stop };
+	const struct sigaction on = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN };
 	struct err	e;
 	enum status	status = STATUS_DONE;
 
+	if (c->needs & (NEED_LOCK | NEED_RULES | NEED_CHECK))
+		sigaction(SIGPIPE, &ignore, NULL);	/* a peer that went is an error; `log | head` just ends */
 	if (c->needs & (NEED_LOCK | NEED_RULES)) {	/* the others look at no flag: a signal just ends them */
 		sigaction(SIGTERM, &on, NULL);	/* no SA_RESTART: waiting calls return and look */
 		sigaction(SIGINT, &on, NULL);
@@ -191,15 +193,13 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
-	struct sigaction ignore = { .sa_handler = SIG_IGN },
-		usual = { .sa_handler = SIG_DFL };
+	const struct sigaction usual = { .sa_handler = SIG_DFL };
 	struct app	app = {0};
 	const char	*conf_path = NULL;
 	enum status	status;
 	int		opt, verbose = 0;
 
 	umask(077);
-	sigaction(SIGPIPE, &ignore, NULL);
 	sigaction(SIGCHLD, &usual, NULL);	/* who started us may ignore it: then nobody could be waited for */
 	while ((opt = getopt_long(argc, argv, "+c:vh", options, NULL)) != -1)
 		switch (opt) {
@@ -225,6 +225,8 @@ main(int argc, char **argv)
 		return usage(NULL, "which command?");
 	for (size_t i = 0; i < COUNT(commands); i++)
 		if (strcmp(commands[i].name, argv[0]) == 0) {
+			if (!*commands[i].args && argc > 1)
+				return usage(argv[0], "%s: %s takes no argument", argv[1], argv[0]);
 			optind = 0;	/* each command reads its own options from the start */
 			status = run_command(&app, &commands[i], conf_path, argc, argv);
 			arena_free(&app.arena);

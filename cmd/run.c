@@ -74,18 +74,14 @@ parts_run(struct app *app, enum status (*const *parts)(struct app *))
 	return status;
 }
 
-static enum status
-no_arguments(int argc, char **argv)
-{
-	return argc == 1 ? STATUS_DONE : usage(argv[0], "%s takes no argument", argv[0]);
-}
-
 enum status
 cmd_run(struct app *app, int argc, char **argv)
 {
 	static enum status (*const parts[])(struct app *) = { ingest_part, enrich_part, notify_part, NULL };
 
-	return no_arguments(argc, argv) ? STATUS_USAGE : parts_run(app, parts);
+	(void)argc;
+	(void)argv;
+	return parts_run(app, parts);
 }
 
 enum status
@@ -93,7 +89,9 @@ cmd_ingest(struct app *app, int argc, char **argv)
 {
 	static enum status (*const parts[])(struct app *) = { ingest_part, NULL };
 
-	return no_arguments(argc, argv) ? STATUS_USAGE : parts_run(app, parts);
+	(void)argc;
+	(void)argv;
+	return parts_run(app, parts);
 }
 
 enum status
@@ -101,7 +99,9 @@ cmd_enrich(struct app *app, int argc, char **argv)
 {
 	static enum status (*const parts[])(struct app *) = { enrich_part, NULL };
 
-	return no_arguments(argc, argv) ? STATUS_USAGE : parts_run(app, parts);
+	(void)argc;
+	(void)argv;
+	return parts_run(app, parts);
 }
 
 enum status
@@ -109,5 +109,7 @@ cmd_notify(struct app *app, int argc, char **argv)
 {
 	static enum status (*const parts[])(struct app *) = { notify_part, NULL };
 
-	return no_arguments(argc, argv) ? STATUS_USAGE : parts_run(app, parts);
+	(void)argc;
+	(void)argv;
+	return parts_run(app, parts);
 }

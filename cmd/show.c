@@ -156,8 +156,13 @@ show(struct db *db, const char *id, struct json *out, struct arena *a, struct er
 	for (size_t i = 0; i < COUNT(kinds); i++) {
 		const size_t n = strlen(kinds[i].prefix);
 
-		if (strncmp(id, kinds[i].prefix, n) == 0 && (!kinds[i].number || span_digits(span_of(id + n))))
+		if (strncmp(id, kinds[i].prefix, n) != 0)
+			continue;
+		if (!kinds[i].number)
 			return kinds[i].show(db, id, out, a, e);
+		if (span_digits(span_of(id + n)))	/* as it is stored: mail_007 is mail_7 */
+			return kinds[i].show(db, arena_printf(a, "%s%lld", kinds[i].prefix,
+			    strtoll(id + n, NULL, 10)), out, a, e);
 	}
 	return err_set(e, ERR_REJECT, "%s: not an id (they begin with apr_, clm_, mail_, evt_ or dlv_)", id);
 }

@@ -78,20 +78,27 @@ pass_failed(struct db *db, const struct mailbox_conf *m, const struct err *why, 
 	return status;
 }
 
+/* To its end; but mails that could not be fetched or read and stay pending are a failure that goes on. */
 static enum status
 pass_done(struct db *db, const struct mailbox_conf *m, const struct ingest *in, bool undone)
 {
+	enum status	status = in->waiting > 0 ? STATUS_PARTLY : STATUS_DONE;
 	struct err	e;
 	bool		was = false;
 
+	log_info("mailbox.done", "mailbox", m->name, "new", log_num(in->seen).s, "ignored",
+	    log_num(in->ignored).s, "read", log_num(in->read).s, "claims", log_num(in->claims).s,
+	    "waiting", log_num(in->waiting).s, "undone", undone ? "yes" : "no", NULL);
+	if (undone) {
+		err_set(&e, ERR_RETRY, "mails could not be fetched or read: they stay pending, and the next "
+		    "pass tries them again");
+		return status_worse(status, pass_failed(db, m, &e, in->now_ms));
+	}
 	if (event_recovered(db, "mailbox", m->name, in->now_ms, &was, &e) == -1)
 		return failed("database.failed", &e);
 	if (was)
 		log_warn("mailbox.recovered", "mailbox", m->name, NULL);
-	log_info("mailbox.done", "mailbox", m->name, "new", log_num(in->seen).s, "ignored",
-	    log_num(in->ignored).s, "read", log_num(in->read).s, "claims", log_num(in->claims).s,
-	    "waiting", log_num(in->waiting).s, "undone", undone ? "yes" : "no", NULL);
-	return in->waiting > 0 ? STATUS_PARTLY : STATUS_DONE;
+	return status;
 }
 
 static enum status

@@ -260,7 +260,9 @@ other_lines(struct letter *l)
 		if (json_int(v, &number))
 			line(l, label, arena_printf(l->arena, "%lld", (long long)number));
 		for (size_t j = 0; j < COUNT(ours); j++) {
-			if (strcmp(key, ours[j]) == 0)
+			/* of a mail, the error may be words of the child that read it */
+			if (strcmp(key, ours[j]) == 0 && !(type_begins(l->ev, "mail.") &&
+			    strcmp(key, "error") == 0))
 				line(l, label, shown(json_text(v), l->arena));
 		}
 	}
