@@ -66,6 +66,7 @@ struct look {
 	bool		gone;		/* display: none and its like: no child can come back */
 	bool		invisible;	/* visibility: hidden: a child may be visible again */
 	bool		zero_font;	/* font-size: 0: a child may have another size (many mails do so) */
+	bool		reordered;	/* shown in another order than written, maybe */
 	bool		pre;
 	uint16_t	quote, table;
 };
@@ -276,6 +277,10 @@ css_declaration(struct look *l, struct box *box, struct span name, struct span v
 		css_font(l, v);
 	else if (span_is(name, "font") && v.n > 0 && (is_digit(v.p[0]) || v.p[0] == '.'))
 		css_font(l, v);
+	else if (span_is(name, "text-decoration") || span_is(name, "text-decoration-line"))
+		l->gone = l->gone || span_find(v, SPAN_LIT("line-through"), 0) >= 0;	/* taken back */
+	else if (span_is(name, "unicode-bidi"))
+		l->reordered = l->reordered || span_find(v, SPAN_LIT("override"), 0) >= 0;
 	else if (span_is(name, "overflow"))
 		box->clipped = span_is(v, "hidden");
 	else if (span_is(name, "height") || span_is(name, "max-height") || span_is(name, "width") ||
@@ -321,6 +326,10 @@ look_of(struct html *h, const GumboElement *e, struct look *l)
 
 	if (gumbo_get_attribute(&e->attributes, "hidden") != NULL)
 		l->gone = true;
+	if (e->tag == GUMBO_TAG_DEL || e->tag == GUMBO_TAG_S || e->tag == GUMBO_TAG_STRIKE)
+		l->gone = true;		/* struck out: what it said is taken back */
+	if (e->tag == GUMBO_TAG_BDO)
+		l->reordered = true;
 	if (style != NULL)
 		css_style(l, style->value, h->arena);
 }
@@ -574,6 +583,8 @@ render(struct html *h, const GumboNode *node, struct look l, int depth, struct f
 	case GUMBO_NODE_CDATA:
 	case GUMBO_NODE_WHITESPACE:
 		text = message_normalise(span_of(node->v.text.text), h->arena, h->reasons);
+		if (l.reordered)
+			reasons_add(h->reasons, "bidi-characters", true, -1);
 		if (l.gone || l.invisible || l.zero_font)
 			h->hidden_count += digits_put(&h->hidden, text);
 		else

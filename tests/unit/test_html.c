@@ -58,6 +58,10 @@ static const struct { const char *name, *html, *want, *doubt; } rows[] = {
 	{ "hidden", "<p hidden>a</p><p style='display:none'>b</p><p style='VISIBILITY: hidden !important'>c</p>"
 	    "<p style='font-size:0px'>d</p><p style='opacity:0.0'>e</p><p style='max-height:0;overflow:hidden'>f</p>"
 	    "<p style='font:0/0 a'>g</p>h", "h\n", "" },
+	{ "struck out", "<p>is <del>a</del><s>b</s><strike>c</strike><span style='text-decoration: underline line-through'>d</span> e</p>", "is e\n", "" },
+	{ "struck out with another number", "<p><del>123456</del> 654321</p>", "654321\n", "hidden-text" },
+	{ "turned round", "<p><bdo dir=rtl>654321</bdo></p>", "654321\n", "bidi-characters" },
+	{ "turned round by style", "<p style='direction:rtl;unicode-bidi:bidi-override'>654321</p>", "654321\n", "bidi-characters" },
 	{ "hidden with another number", "<p style='display:none'>123456</p>654321", "654321\n", "hidden-text" },
 	{ "hidden with a number apart", "<p style='display:none'>918 713 867</p>x", "x\n", "hidden-text" },
 	{ "a preheader with a number that is seen", "<p style='display:none'>No 123456, 12</p>MSN: 123 456", "MSN: 123 456\n", "" },
