@@ -10,7 +10,7 @@ struct choice {
 	const struct rule	*rule;		/* NULL: none fits */
 	struct part_fields	*fields;	/* of each part, with the rule's own labels */
 	bool			 limit;
-	bool			 hid_word;
+	bool			 has_word, has_name;	/* see kind_text */
 };
 
 struct work {
@@ -44,13 +44,14 @@ fields_mask(const struct work *w, const struct part_fields *f)
 
 /* The first rule that fits, of rules sorted by priority. */
 static struct choice
-choose(struct work *w, bool one_word, struct kind_text *text, struct arena_buf *trace)
+choose(struct work *w, enum names_as names, struct kind_text *text, struct arena_buf *trace)
 {
 	struct choice	 c = {.fields = w->shared};
-	struct kind_text shared = kind_text(w->rules, w->doc, w->shared, one_word, w->arena);
+	struct kind_text shared = kind_text(w->rules, w->doc, w->shared, names, w->arena);
 
 	*text = shared;
-	c.hid_word = shared.hid_word;
+	c.has_word = shared.has_word;
+	c.has_name = shared.has_name;
 	for (int i = 0; i < w->rules->rule_count; i++) {
 		const struct rule	*r = &w->rules->rules[i];
 		struct part_fields	*f = w->shared;
@@ -65,8 +66,9 @@ choose(struct work *w, bool one_word, struct kind_text *text, struct arena_buf *
 			if (w->own[i] == NULL)
 				w->own[i] = fields_of_parts(w, r->owner);
 			f = w->own[i];
-			t = kind_text(w->rules, w->doc, f, one_word, w->arena);
-			c.hid_word = c.hid_word || t.hid_word;
+			t = kind_text(w->rules, w->doc, f, names, w->arena);
+			c.has_word = c.has_word || t.has_word;
+			c.has_name = c.has_name || t.has_name;
 		}
 		if (!kind_fits(r, w->doc, &t, fields_mask(w, f), &c.limit, trace))
 			continue;
@@ -75,6 +77,39 @@ choose(struct work *w, bool one_word, struct kind_text *text, struct arena_buf *
 		*text = t;
 	}
 	return c;
+}
+
+static bool
+is_approval(const struct choice *c)
+{
+	return c->rule != NULL && c->rule->kind == RULE_APPROVAL;
+}
+
+/*
+ * Does the kind hang on words of a name? A name of one word ("Avslag") also stands in the text. One of
+ * several ("not yet") may say something else together with the words around it: what it says by itself
+ * ("Not approved Ltd") is its own affair.
+ */
+static void
+names_check(struct work *w, struct choice *c, struct reasons *reasons)
+{
+	struct kind_text	text;
+	struct choice		other, apart;
+
+	if (c->has_word) {
+		other = choose(w, NAMES_ALL_GONE, &text, NULL);
+		if (is_approval(c) != is_approval(&other)) {
+			reasons_add(reasons, "kind-conflict", true, -1);
+			if (!is_approval(c))
+				*c = other;
+		}
+	}
+	if (!is_approval(c) || !c->has_name)
+		return;
+	other = choose(w, NAMES_AS_WRITTEN, &text, NULL);
+	apart = choose(w, NAMES_APART, &text, NULL);
+	if (other.rule != NULL && !is_approval(&other) && other.rule != apart.rule)
+		reasons_add(reasons, "kind-conflict", true, -1);
 }
 
 /* ---- language and claims */
@@ -110,6 +145,25 @@ is_best(const struct document *d, const struct part_fields *f, size_t part)
 	return true;
 }
 
+/*
+ * Are the facts in the plain text alone? Mail programs show the HTML, and nobody saw them there; a plain
+ * text that only says "see the HTML" is common.
+ */
+static bool
+only_plain(const struct document *d, const struct part_fields *f, size_t p, size_t q)
+{
+	if (d->parts[p].kind == d->parts[q].kind)
+		return false;
+	return d->parts[p].kind == DOCUMENT_HTML ? f[p].count == 0 && f[q].count > 0 :
+	    f[q].count == 0 && f[p].count > 0;
+}
+
+static bool
+is_quoted(const struct document *d, const struct finding *f)
+{
+	return d->parts[f->part].lines[f->line].quote > 0;
+}
+
 static void
 make_claims(const struct work *w, const struct part_fields *f, struct extraction *x)
 {
@@ -130,13 +184,16 @@ make_claims(const struct work *w, const struct part_fields *f, struct extraction
 			one[p] = claims_make(w->rules, f[p].list, f[p].count, w->arena);
 			for (size_t q = 0; q < p; q++)
 				if (d->parts[q].alternative == d->parts[p].alternative &&
-				    !claims_agree(&one[q], &one[p]))
+				    (!claims_agree(&one[q], &one[p]) || only_plain(d, f, q, p)))
 					reasons_add(&x->reasons, "parts-disagree", true, -1);
 			if (!is_best(d, f, p))
 				continue;
 		}
-		for (int i = 0; i < f[p].count; i++)
+		for (int i = 0; i < f[p].count; i++) {
+			if (is_quoted(d, &f[p].list[i]))
+				reasons_add(&x->reasons, "forwarded", true, -1);
 			all[n++] = f[p].list[i];
+		}
 	}
 	list = claims_make(w->rules, all, n, w->arena);
 	if (full || list.too_many)
@@ -173,26 +230,16 @@ extract(const struct rules *rules, const struct document *d, struct arena *a, st
 {
 	struct work		w = {.rules = rules, .doc = d, .arena = a};
 	struct arena_buf	trace = {.arena = a};
-	struct kind_text	text, other_text;
-	struct choice		c, other;
+	struct kind_text	text;
+	struct choice		c;
 
 	*x = (struct extraction){.rule = ""};
 	if (check_bounds(d, e) < 0)
 		return -1;
 	w.shared = fields_of_parts(&w, -1);
 	w.own = arena_array(a, (size_t)rules->rule_count, sizeof(*w.own));
-	c = choose(&w, false, &text, &trace);
-	if (c.hid_word) {
-		/* A name of one word ("Avslag") also stands in the text: does the kind hang on it? */
-		other = choose(&w, true, &other_text, NULL);
-		if (other.rule != c.rule &&
-		    ((c.rule != NULL && c.rule->kind == RULE_APPROVAL) ||
-			(other.rule != NULL && other.rule->kind == RULE_APPROVAL))) {
-			reasons_add(&x->reasons, "kind-conflict", true, -1);
-			if (c.rule == NULL || c.rule->kind != RULE_APPROVAL)
-				c = other;
-		}
-	}
+	c = choose(&w, NAMES_GONE, &text, &trace);
+	names_check(&w, &c, &x->reasons);
 	if (c.limit)
 		reasons_add(&x->reasons, "pattern-limit", true, -1);
 	if (c.rule != NULL) {

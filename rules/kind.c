@@ -58,26 +58,32 @@ edge_before(struct span s, size_t at)
 	return word_edge(s, k);
 }
 
+struct hiding {
+	struct names	list;
+	enum names_as	as;
+	bool		has_word, has_name;	/* see kind_text */
+};
+
 /* Text with the names in it overwritten by FOLD_MASK, which folds to nothing. */
 static struct span
-text_hide(struct span text, const struct names *n, bool one_word, bool *hid_word, struct arena *a)
+text_hide(struct span text, struct hiding *h, struct arena *a)
 {
-	char *copy = NULL;
+	const struct names	*n = &h->list;
+	char			*copy = NULL;
 
 	for (int i = 0; i < n->count; i++) {
-		ptrdiff_t at = 0;
+		bool		hide = h->as != NAMES_AS_WRITTEN && (!n->one_word[i] || h->as == NAMES_ALL_GONE);
+		ptrdiff_t	at = 0;
 
 		while ((at = span_find(text, n->list[i], (size_t)at)) >= 0) {
 			size_t end = (size_t)at + n->list[i].n;
 
 			if (edge_before(text, (size_t)at) && word_edge(text, end)) {
-				if (n->one_word[i])
-					*hid_word = true;
-				if (!n->one_word[i] || one_word) {
-					if (copy == NULL)
-						copy = arena_textn(a, text.p, text.n);
+				*(n->one_word[i] ? &h->has_word : &h->has_name) = true;
+				if (hide && copy == NULL)
+					copy = arena_textn(a, text.p, text.n);
+				if (hide)
 					memset(copy + at, FOLD_MASK, n->list[i].n);
-				}
 			}
 			at = (ptrdiff_t)end;
 		}
@@ -93,7 +99,7 @@ struct folded {
 /* A paragraph ends at an empty line and at the edge of a table's cell. */
 static void
 body_line(struct folded *out, const struct document_line *l, const size_t *hidden,
-    const struct names *n, bool one_word, bool *hid_word, struct arena *a)
+    struct hiding *h, struct arena *a)
 {
 	bool apart = l->count > 1 || l->table > 0 || l->cells[0].n == 0;
 
@@ -104,7 +110,7 @@ body_line(struct folded *out, const struct document_line *l, const size_t *hidde
 
 		if (hidden[c] != FIELDS_SHOWN)
 			text = span_take(text, hidden[c]);
-		text = text_hide(text, n, one_word, hid_word, a);
+		text = text_hide(text, h, a);
 		out->n = fold_put(out->p, out->n, text);
 		if (hidden[c] != FIELDS_SHOWN || apart)
 			out->p[out->n++] = '\n';
@@ -112,8 +118,7 @@ body_line(struct folded *out, const struct document_line *l, const size_t *hidde
 }
 
 static struct span
-body_fold(const struct document *d, const struct part_fields *f, const struct names *n,
-    bool one_word, bool *hid_word, struct arena *a)
+body_fold(const struct document *d, const struct part_fields *f, struct hiding *h, struct arena *a)
 {
 	struct folded	out = {0};
 	size_t		room = 1;
@@ -124,22 +129,27 @@ body_fold(const struct document *d, const struct part_fields *f, const struct na
 			for (size_t c = 0; c < d->parts[p].lines[i].count; c++)
 				room += FOLD_ROOM(d->parts[p].lines[i].cells[c].n) + 1;
 		}
+	for (int i = 0; i < h->list.count; i++)
+		room += FOLD_ROOM(h->list.list[i].n) + 1;
 	out.p = arena_alloc(a, room + d->count);
 	for (size_t p = 0; p < d->count; p++) {
 		for (size_t i = 0; i < d->parts[p].count; i++)
-			body_line(&out, &d->parts[p].lines[i], f[p].hidden + f[p].first[i], n, one_word,
-			    hid_word, a);
+			body_line(&out, &d->parts[p].lines[i], f[p].hidden + f[p].first[i], h, a);
+		out.p[out.n++] = '\n';
+	}
+	for (int i = 0; h->as == NAMES_APART && i < h->list.count; i++) {
+		out.n = fold_put(out.p, out.n, h->list.list[i]);
 		out.p[out.n++] = '\n';
 	}
 	return (struct span){out.p, out.n};
 }
 
 static struct span
-line_fold(struct span text, const struct names *n, bool one_word, bool *hid_word, struct arena *a)
+line_fold(struct span text, struct hiding *h, struct arena *a)
 {
 	char *out = arena_alloc(a, FOLD_ROOM(text.n));
 
-	return (struct span){out, fold_put(out, 0, text_hide(text, n, one_word, hid_word, a))};
+	return (struct span){out, fold_put(out, 0, text_hide(text, h, a))};
 }
 
 /* ---- finding phrases */
@@ -178,15 +188,18 @@ scan(const struct rules *r, struct span text, uint8_t where, uint8_t *hits)
 
 struct kind_text
 kind_text(const struct rules *r, const struct document *d, const struct part_fields *f,
-    bool one_word, struct arena *a)
+    enum names_as as, struct arena *a)
 {
 	struct kind_text	 t = {0};
-	struct names		*n = arena_alloc(a, sizeof(*n));
+	struct hiding		*h = arena_alloc(a, sizeof(*h));
 
-	names_gather(n, f, d->count);
-	t.subject = line_fold(d->subject, n, one_word, &t.hid_word, a);
-	t.from = line_fold(d->from, n, one_word, &t.hid_word, a);
-	t.body = body_fold(d, f, n, one_word, &t.hid_word, a);
+	h->as = as;
+	names_gather(&h->list, f, d->count);
+	t.subject = line_fold(d->subject, h, a);
+	t.from = line_fold(d->from, h, a);
+	t.body = body_fold(d, f, h, a);
+	t.has_word = h->has_word;
+	t.has_name = h->has_name;
 	t.hits = arena_alloc(a, (size_t)r->phrase_count);
 	scan(r, t.subject, IN_SUBJECT, t.hits);
 	scan(r, t.from, IN_FROM, t.hits);

@@ -14,15 +14,21 @@
 struct kind_text {
 	struct span	 subject, from, body;	/* folded; paragraphs of the body parted by \n */
 	uint8_t		*hits;			/* per phrase: IN_* where it stands */
-	bool		 hid_word;		/* a value of one word was hidden outside its cell */
+	bool		 has_word;		/* a name of one word stands outside its cell */
+	bool		 has_name;		/* a name of several words does */
 };
 
-/*
- * Folds a document. Values of fields are hidden where they were found, and where names of two words or
- * more occur elsewhere exactly as written; of one word only if `one_word` says so.
- */
+/* How names are read that occur outside their own cells, exactly as written. */
+enum names_as {
+	NAMES_GONE,		/* those of several words are hidden, and what is around them stands together */
+	NAMES_ALL_GONE,		/* those of one word too */
+	NAMES_APART,		/* as NAMES_GONE, and each is a paragraph of its own at the end */
+	NAMES_AS_WRITTEN,
+};
+
+/* Folds a document. Values of fields are hidden where they were found. */
 struct kind_text kind_text(const struct rules *, const struct document *, const struct part_fields *,
-    bool one_word, struct arena *);
+    enum names_as, struct arena *);
 
 /* Does the rule fit? *limit is set if a pattern hit its limit. Why not goes to trace (may be NULL). */
 bool	kind_fits(const struct rule *, const struct document *, const struct kind_text *,
