@@ -80,6 +80,27 @@ without_stop(struct span s)
 	return span_trim(s);
 }
 
+/*
+ * Which of the schemes that share a label ("Orgnr" is Norwegian and Swedish) has numbers of this form;
+ * NONE if none has, or more than one.
+ */
+static enum identifier_scheme
+scheme_of_label(struct span text, unsigned schemes)
+{
+	enum identifier_scheme	fits = IDENTIFIER_NONE, got;
+	char			out[IDENTIFIER_TEXT];
+
+	for (int s = IDENTIFIER_NONE + 1; s < IDENTIFIER_SCHEMES && !(schemes & 1u); s++) {
+		if (!(schemes & 1u << s) ||
+		    identifier_read(text, (enum identifier_scheme)s, &got, out) == IDENTIFIER_FORM)
+			continue;
+		if (fits != IDENTIFIER_NONE)
+			return IDENTIFIER_NONE;
+		fits = (enum identifier_scheme)s;
+	}
+	return fits;
+}
+
 static void
 value_org(struct builder *b, struct value *v)
 {
@@ -88,6 +109,8 @@ value_org(struct builder *b, struct value *v)
 
 	if (hint == IDENTIFIER_NONE)
 		hint = b->country;
+	if (hint == IDENTIFIER_NONE)
+		hint = scheme_of_label(without_stop(v->text), v->found->schemes);
 	v->verdict = identifier_read(without_stop(v->text), hint, &v->scheme, out);
 	v->usable = v->verdict == IDENTIFIER_OK || v->verdict == IDENTIFIER_CHECK_DIGIT;
 	if (v->usable && b->country != IDENTIFIER_NONE && v->scheme != b->country) {

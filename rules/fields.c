@@ -12,6 +12,7 @@
 struct heading {
 	const struct label	*label;		/* NULL: none */
 	enum identifier_scheme	 hint;
+	unsigned		 schemes;	/* of the label, where the hint is none */
 	bool			 value;		/* "Label: value" in one cell */
 	size_t			 value_at;
 };
@@ -50,16 +51,12 @@ static const struct label *
 label_of(struct finder *f, struct span text)
 {
 	char	buf[FOLD_ROOM(LABEL_MAX)];
-	size_t	n, from = 0;
+	size_t	n;
 
 	if (text.n == 0 || text.n > LABEL_MAX)
 		return NULL;
-	n = fold_put(buf, 0, text);
-	while (from < n && (buf[from] == ' ' || buf[from] == '.'))
-		from++;
-	while (n > from && (buf[n - 1] == ' ' || buf[n - 1] == '.'))
-		n--;
-	return n == from ? NULL : rules_label(f->rules, (struct span){buf + from, n - from}, f->owner);
+	n = fold_words(buf, fold_put(buf, 0, text));
+	return n < 2 ? NULL : rules_label(f->rules, (struct span){buf + 1, n - 1}, f->owner);
 }
 
 /*
@@ -77,6 +74,7 @@ label_match(struct finder *f, struct span text, struct heading *h)
 	text = trim_ends(text);
 	h->label = label_of(f, text);
 	h->hint = h->label != NULL ? h->label->scheme : IDENTIFIER_NONE;
+	h->schemes = h->label != NULL ? h->label->schemes : 0;
 	if (h->label != NULL || text.n == 0 || text.n > LABEL_MAX || text.p[text.n - 1] != ')')
 		return h->label != NULL;
 	open = span_find(text, SPAN_LIT("("), 0);
@@ -96,6 +94,7 @@ label_match(struct finder *f, struct span text, struct heading *h)
 		return false;
 	}
 	h->hint = h->label->scheme != IDENTIFIER_NONE ? h->label->scheme : s;
+	h->schemes = 0;
 	if (s != IDENTIFIER_NONE && s != h->hint)
 		h->hint = IDENTIFIER_NONE;	/* they contradict each other */
 	return true;
@@ -259,7 +258,7 @@ found_add(struct finder *f, const struct heading *h, size_t line, size_t cell, s
 	if (o->hidden[o->first[line] + cell] > at)
 		o->hidden[o->first[line] + cell] = at;
 	if (text.n > 0)
-		found_put(f, (struct finding){h->label->field, text, h->hint, h->label->languages,
+		found_put(f, (struct finding){h->label->field, text, h->hint, h->schemes, h->label->languages,
 		    f->part_number, (uint16_t)line, (uint16_t)cell, group});
 }
 
@@ -408,7 +407,7 @@ wrapped_label(struct finder *f, size_t line, size_t cell, size_t *last)
 	if (a.n == 0 || a.n > LABEL_MAX || line + 1 >= f->part->count || !single(f, line + 1, &c))
 		return false;
 	lead = fold_put(buf, 0, a);
-	if (lead < 2 || buf[lead - 1] == '.' ||
+	if (lead < 2 || buf[lead - 1] == '.' || (lead = fold_words(buf, lead)) < 2 ||
 	    !rules_label_begins(f->rules, (struct span){buf + 1, lead - 1}, f->owner))
 		return false;
 	b = cell_at(f, line + 1, c);
@@ -488,7 +487,7 @@ pattern_apply(struct finder *f, const struct field_pattern *p, unsigned fields, 
 
 			if (p->group[k] < 0 || !(fields & 1u << k) || span_trim(value).n == 0)
 				continue;
-			found_put(f, (struct finding){k, span_trim(value), p->scheme, p->languages,
+			found_put(f, (struct finding){k, span_trim(value), p->scheme, 0, p->languages,
 			    f->part_number, (uint16_t)line, 0, 0});
 		}
 		whole = pattern_span(p->pattern, 0);

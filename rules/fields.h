@@ -18,6 +18,7 @@ struct finding {
 	int			 field;		/* enum field or FIELD_COUNTRY */
 	struct span		 text;		/* as written */
 	enum identifier_scheme	 hint;		/* what the label says */
+	unsigned		 schemes;	/* of the label, see struct label; 0: not only the label's */
 	unsigned		 languages;	/* of the label, as bits */
 	uint16_t		 part, line, cell;
 	int			 group;		/* the same number: one row or column; 0: in sequence */

@@ -110,6 +110,19 @@ fold_put(char *out, size_t at, struct span text)
 	return at;
 }
 
+size_t
+fold_words(char *text, size_t n)
+{
+	size_t to = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (text[i] == '.' && to > 0 && text[to - 1] == ' ')
+			to--;		/* and its space */
+		else if (text[i] != '.')
+			text[to++] = text[i];
+	return to;
+}
+
 struct span
 fold(struct arena *a, struct span text)
 {

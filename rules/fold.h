@@ -21,6 +21,11 @@
 size_t		fold_put(char *out, size_t at, struct span text);
 /* The tokens without spaces and "." at the ends: what a phrase or a label is kept as. */
 struct span	fold(struct arena *, struct span text);
+/*
+ * Folded text without its ".", in place: how labels are compared, since "Org. nr." is "Orgnr" with a
+ * point or a space more. Returns the new length.
+ */
+size_t		fold_words(char *text, size_t n);
 /* True for white space, also that of Unicode. */
 bool		fold_is_space(uint32_t rune);
 /* True for what a word is made of. */

@@ -220,7 +220,8 @@ label_add(struct compile *c, struct conf_node *at, struct label l)
 		if (old->field != l.field)
 			conf_wrong(conf_of(at), at, "is a label of another field already");
 		if (old->scheme != l.scheme)
-			old->scheme = IDENTIFIER_NONE;	/* two countries say so: it says neither */
+			old->scheme = IDENTIFIER_NONE;	/* two countries say so: it says one of them */
+		old->schemes |= 1u << l.scheme;
 		old->languages |= l.languages;
 		return;
 	}
@@ -244,12 +245,17 @@ read_label_group(struct compile *c, struct conf_node *n, int field, int owner)
 		l.languages = 1u << language;
 	if (scheme != NULL)
 		l.scheme = scheme_named(conf_get(n, "scheme"), scheme);
+	l.schemes = 1u << l.scheme;
 	words = conf_get(n, "words");
 	if (words == NULL)
 		conf_wrong(conf_of(n), n, "has no words");
 	for (int i = 0; i < conf_count(words); i++)
-		if (fold_scalar(c, conf_item(words, i), &l.text))
+		if (fold_scalar(c, conf_item(words, i), &l.text)) {
+			char *text = arena_textn(c->arena, l.text.p, l.text.n);
+
+			l.text = (struct span){text, fold_words(text, l.text.n)};
 			label_add(c, conf_item(words, i), l);
+		}
 	conf_done(n);
 }
 

@@ -28,7 +28,8 @@ extern const char language_codes[LANGUAGES][3];
 struct label {
 	struct span		 text;		/* folded */
 	int			 field;		/* enum field or FIELD_COUNTRY */
-	enum identifier_scheme	 scheme;
+	enum identifier_scheme	 scheme;	/* NONE: none, or several */
+	unsigned		 schemes;	/* bits by scheme; bit 0: said without one */
 	unsigned		 languages;	/* bits by enum language */
 	int			 owner;		/* the rule it belongs to, -1: all */
 };
