@@ -125,6 +125,7 @@ check_rows(const struct row *t, size_t n)
 }
 
 #define GOOD	"approval no, NO 987654325|Fjord AS|123456|Fjord nett"
+#define EN	"Organisation number: NO987654325\nMSN: 123456\n"
 #define FOUR	"Organisasjonsnummer: 987 654 325\nFirmanavn: Fjord AS\nMSN: 123456\nNavn på salgssted: Fjord nett\n"
 
 static void
@@ -152,6 +153,10 @@ test_fields_are_found_in_every_layout(void **state)
 		{ "a sentence", "Salgsstedet er godkjent", "Fjord nett har fått MSN 123456.\nOrganisasjonsnummer: 987654325\nFirmanavn: Fjord AS", NULL,
 		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
 		{ "the vendor's own footer", "Salgsstedet er godkjent", FOUR "\nVipps MobilePay AS\nOrg.nr.: 918 713 867", NULL, GOOD },
+		{ "a label of two countries", "Salgsstedet er godkjent", "Org. nr.: 987654325\nFirmanavn: Fjord AS\nMSN: 123456\nNavn på salgssted: Fjord nett", NULL, GOOD },
+		{ "a label of two countries, Swedish", "Ert säljställe är godkänt", "Orgnr: 556012-5790\nFöretag: Fjord AB\nMSN: 123456\nSäljställe: Fjord nett", NULL,
+		  "approval sv, SE 5560125790|Fjord AB|123456|Fjord nett" },
+		{ "points in a label", "Salgsstedet er godkjent", "Org.nummer: 987654325\nNavn på virksomheten: Fjord AS\nMSN: 123456\nNavn på salgssted: Fjord nett", NULL, GOOD },
 		{ "English with a country", "Approved", "Organisation number: 987654325\nCountry: Norway\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
 		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
 		{ "English with the scheme", "Approved", "Organisation number (business:NO:ORG): 987654325\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
@@ -198,6 +203,8 @@ test_what_is_unclear_is_a_doubt(void **state)
 		  "approval no, - -|Fjord AS|123456|Fjord nett org-number-form" },
 		{ "no scheme", "Approved", "Organisation number: 987654325\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
 		  "approval en, - -|Fjord AS|123456|Fjord nett scheme-unknown" },
+		{ "a label of two countries, form of neither", "er godkjent", "Orgnr: 12345674\nFirmanavn: Fjord AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, - -|Fjord AS|123456|Fjord nett scheme-unknown" },
 		{ "another country", "er godkjent", FOUR "Land: Danmark", NULL,
 		  "approval no, - -|Fjord AS|123456|Fjord nett org-number-form" },
 		{ "MSN in a longer number", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nMSN: 12345678901\nSalgssted: Fjord nett", NULL,
@@ -214,6 +221,7 @@ test_what_is_unclear_is_a_doubt(void **state)
 		  GOOD "; parts-disagree" },
 		{ "parts differ in units", "er godkjent", FOUR, FOUR "MSN: 123457\nSalgssted: Fjord by", TWO "; parts-disagree" },
 		{ "parts agree", "er godkjent", FOUR, "Organisasjonsnummer|987654325\nFirmanavn|Fjord AS\nMSN|123456\nNavn på salgssted|Fjord nett", GOOD },
+		{ "facts that only the plain text has", "er godkjent", FOUR, "Velkommen til Vipps.", GOOD "; parts-disagree" },
 		{ "a stub", "er godkjent", "Vis denne e-posten som HTML.", FOUR, GOOD },
 		{ "a bidi control", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord \xe2\x80\xae" "AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
 		  "approval no, NO 987654325|Fjord \xe2\x80\xae" "AS|123456|Fjord nett bidi-characters" },
@@ -234,6 +242,11 @@ test_words_in_values_decide_nothing(void **state)
 		{ "a label as name after a colon", "Salgsstedet er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: MSN: 999999\nMSN: 123456\nSalgssted: Fjord nett", NULL,
 		  "approval no, NO 987654325|MSN: 999999|123456|Fjord nett" },
 		{ "approval as name", "Ditt salgssted", "Firmanavn: Er godkjent AS\nOrganisasjonsnummer: 987654325\nMSN: 123456\nSalgssted: Er godkjent", NULL, " no" },
+		{ "a name that parts is from approved", "Svar", "Søknaden er dessverre ikke godkjent.\n\nOrganisasjonsnummer: 987654325\n"
+		  "Firmanavn: dessverre ikke\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|dessverre ikke|123456|Fjord nett; kind-conflict" },
+		{ "not yet as name", "Your order", "Your order has not yet been approved.\n\nOrganisation number: NO987654325\nMerchant name: A\n"
+		  "MSN: 123456\nSales unit name: not yet", NULL, "approval en, NO 987654325|A|123456|not yet; kind-conflict" },
 		{ "a name of one word elsewhere", "Avslag er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Avslag\nMSN: 123456\nSalgssted: Fjord nett", NULL,
 		  "approval no, NO 987654325|Avslag|123456|Fjord nett; kind-conflict" },
 	};
@@ -258,6 +271,22 @@ test_sentences_decide_the_kind(void **state)
 		{ "en, once", "Your order", "Once your order has been approved, you will hear from us.\n\nOrganisation number: NO987654325\nMSN: 123456", NULL, "received en" },
 		{ "en, received and approved", "Your order", "We have received your order, and it is now approved.\n\nBusiness identifier: NO987654325\n"
 		  "Merchant name: A\nMSN: 123456\nSales unit name: B", NULL, "approval en, NO 987654325|A|123456|B" },
+		{ "en, after", "Your order", "After reviewing your order, we have approved it.\n\nBusiness identifier: NO987654325\n"
+		  "Merchant name: A\nMSN: 123456\nSales unit name: B", NULL, "approval en, NO 987654325|A|123456|B" },
+		{ "no, after", "Svar", "Etter at vi har gått gjennom søknaden, er avtalen nå godkjent.\n\n" FOUR, NULL, GOOD },
+		{ "no, only after", "Svar", "Dere får svar etter at avtalen er godkjent.\n\n" FOUR, NULL, "received no" },
+		{ "en, no longer", "Your order", "Your sales unit is not currently approved.\n\n" EN, NULL, "declined en" },
+		{ "en, never", "Your order", "Your order has never been approved.\n\n" EN, NULL, "declined en" },
+		{ "en, others", "Your order", "Only approved merchants can use this.\n\n" EN, NULL, " en" },
+		{ "en, revoked", "Your order", "The sales unit was approved, and the approval has been revoked.\n\n" EN, NULL, "deactivated en" },
+		{ "en, assuming", "Your order", "Assuming the check is approved, this is yours:\n\n" EN, NULL, "received en" },
+		{ "en, a word in the subject", "Approved: A", EN "Merchant name: A\nSales unit name: B", NULL, "approval en, NO 987654325|A|123456|B" },
+		{ "en, a word by itself", "Your order", "Status|Approved\n\n" EN "Merchant name: A\nSales unit name: B", NULL,
+		  "approval en, NO 987654325|A|123456|B" },
+		{ "fi, words between", "Hakemus", "Hakemustanne ei ole valitettavasti tällä kertaa hyväksytty.\n\nY-tunnus: 1234567-1\nMSN: 123456", NULL, "declined fi" },
+		{ "no, words between", "Svar", "Salgsstedet er ikke lenger endelig godkjent.\n\n" FOUR, NULL, "declined no" },
+		{ "no, taken back", "Svar", "Salgsstedet var godkjent, men godkjenningen er trukket tilbake. Den er godkjent ved en feil.\n\n" FOUR, NULL, "deactivated no" },
+		{ "a sandbox", "Your order", "Your sandbox is approved.\n\n" EN, NULL, "test-unit en" },
 		{ "test unit", "Approved", "Your agreement is approved. This is your test sales unit.\n\nMSN: 123456\nSales unit: Test", NULL, "test-unit en" },
 		{ "more", "Approved soon", "We need more information about your company.\n\nMerchant name: A", NULL, "needs-information en" },
 		{ "closed", "Ert säljställe", "Ert säljställe har inaktiverats.", NULL, "deactivated sv" },
@@ -286,6 +315,14 @@ test_replies_and_bounces_are_no_approvals(void **state)
 	d.reply = false;
 	d.report = true;
 	assert_string_equal(told(shipped, &d, &a), "other no");
+	d.report = false;
+	d.subject = SPAN_LIT("SV: Salgsstedet er godkjent");
+	assert_string_equal(told(shipped, &d, &a), "other no");
+	d.subject = SPAN_LIT("Automatic reply: Salgsstedet er godkjent");
+	assert_string_equal(told(shipped, &d, &a), "other no");
+	d.subject = SPAN_LIT("Salgsstedet er godkjent");
+	d.parts[0].lines[0].quote = 1;
+	assert_string_equal(told(shipped, &d, &a), GOOD "; forwarded");
 	arena_free(&a);
 }
 
