@@ -20,6 +20,8 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 
 from servers import ca, dovecot, samples, world as worlds  # noqa: E402
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
 
 def heading(text):
     print(f"\n=== {text}\n", flush=True)
@@ -133,6 +135,17 @@ def second_run(world):
     promise(verified.status == 0, "the chain of events is whole")
 
 
+def not_now():
+    """From here on it is cleaning up, which another Ctrl-C must not cut short."""
+    for one in SIGNALS:
+        signal.signal(one, signal.SIG_IGN)
+
+
+def interrupted(number, frame):
+    not_now()
+    raise KeyboardInterrupt
+
+
 def main():
     if not worlds.PROGRAM.exists():
         sys.exit(f"demo: {worlds.PROGRAM} is not built: make demo builds it")
@@ -143,6 +156,7 @@ def main():
         imap = stack.enter_context(dovecot.Dovecot(certificate))
         world = worlds.World(folder, authority, certificate, imap, samples.api_data())
         stack.callback(world.close)
+        stack.callback(not_now)  # the last in is the first out
         mails = mailbox(world)
         first_run(world)
         the_log(world)
@@ -153,13 +167,9 @@ def main():
     print("\ndemo: all of it was seen; the servers are stopped and nothing is left behind")
 
 
-def interrupted(number, frame):
-    raise KeyboardInterrupt
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, interrupted)
-    signal.signal(signal.SIGHUP, interrupted)
+    for one in SIGNALS:
+        signal.signal(one, interrupted)
     try:
         main()
     except KeyboardInterrupt:

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import time
 
+from .process import end_with_parent
 from .smtp import free_port
 
 
@@ -23,7 +24,7 @@ class Dns:
             "--bind-interfaces", "--listen-address=127.0.0.1", "--no-dhcp-interface=lo", f"--port={self.port}",
             "--local=//", f"--user={pwd.getpwuid(os.getuid()).pw_name}", "--pid-file", "--log-queries", "--log-facility=-",
             *(f"--host-record={name},{address}" for name, address in self.names.items())],
-            stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT)
+            stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
         deadline = time.monotonic() + 10
         while "started" not in self.log():
             try:

@@ -16,6 +16,7 @@ import subprocess
 import tempfile
 import time
 
+from .process import end_with_parent
 from .smtp import free_port
 
 CONFIG = """
@@ -115,7 +116,8 @@ class Dovecot:
             gid=self.owner.pw_gid, unprivileged=unprivileged, ssl="required" if self.tls else "no",
             imaps="yes" if self.tls else "no"))
         self._process = subprocess.Popen([program(), "-F", "-c", str(config)], stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True)
+            stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
+            preexec_fn=end_with_parent)
         deadline = time.monotonic() + 10
         while not (self.dir / "run" / "master.pid").exists() or not self._listens():
             try:
@@ -133,22 +135,30 @@ class Dovecot:
     def stop(self):
         """Ends it but keeps its mail: start() goes on with the same ports."""
         if self._process:
-            self._process.send_signal(signal.SIGTERM)
             try:
+                self._process.send_signal(signal.SIGTERM)
                 self._process.wait(10)
-            except subprocess.TimeoutExpired:
+            except BaseException as e:  # late, or we are interrupted while we wait
                 os.killpg(self._process.pid, signal.SIGKILL)
                 self._process.wait()
+                if not isinstance(e, subprocess.TimeoutExpired):
+                    raise
             self._process.stdout.close()
             self._process = None
             (self.dir / "log").unlink(missing_ok=True)
 
     def close(self):
-        self.stop()
-        shutil.rmtree(self.dir, ignore_errors=True)
+        try:
+            self.stop()
+        finally:
+            shutil.rmtree(self.dir, ignore_errors=True)
 
     def __enter__(self):
-        return self.start()
+        try:
+            return self.start()
+        except BaseException:  # an interrupt too: nothing would call close()
+            self.close()
+            raise
 
     def __exit__(self, *exc):
         self.close()

@@ -12,6 +12,7 @@ import json
 import os
 import pathlib
 import secrets
+import signal
 import sqlite3
 import subprocess
 import time
@@ -137,10 +138,12 @@ class World:
         process = self.start(*args, at=at, before=before)
         try:
             out, err = process.communicate(timeout=seconds)
-        except subprocess.TimeoutExpired:
-            process.kill()
+        except BaseException as e:  # late, or the test run was interrupted: it must not go on alone
+            os.killpg(process.pid, signal.SIGKILL)
             out, err = process.communicate()
-            raise AssertionError(f"{args}: not done after {seconds} s; it said: {err}") from None
+            if isinstance(e, subprocess.TimeoutExpired):
+                raise AssertionError(f"{args}: not done after {seconds} s; it said: {err}") from None
+            raise
         assert process.returncode != SANITIZED and "Sanitizer" not in err and "runtime error:" not in err, err
         return Result(process.returncode, out, err)
 

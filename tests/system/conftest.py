@@ -2,6 +2,7 @@
 import json
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -23,6 +24,7 @@ def pytest_report_header(config):
 
 
 def pytest_sessionstart(session):
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # so that fixtures end their servers
     if not os.access(worlds.PROGRAM, os.X_OK):
         pytest.exit(f"{worlds.PROGRAM} is not built", 2)
 

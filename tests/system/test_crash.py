@@ -141,8 +141,9 @@ def test_killed_inside_commits_and_run_again_it_makes_the_same_rows(crash_world)
     most = max(pids.count(pid) for pid in set(pids))
     few = min(pids.count(pid) for pid in set(pids))
     assert len(set(pids)) == 2 and few > 5  # the worker and its parent
-    points = range(1, most + 1) if BIG else [*range(1, 6), *chance.sample(range(6, few + 1), min(5, few - 5)),
-        *chance.sample(range(few + 1, most + 1), 10)]
+    # all of the worker's when there is time, and some of its parent's, which has many
+    points = [*(range(1, few + 1) if BIG else chance.sample(range(1, few + 1), min(10, few))),
+        *chance.sample(range(few + 1, most + 1), min(most - few, KILLS * 2 // 3))]
     for n in points:
         restart(world, f"sync{n}.db")
         world.run("run", before=syncs(world, "-e", "trace=fsync,fdatasync", "-e",
