@@ -6,7 +6,7 @@
  * A child killed by SIGSEGV, SIGSYS, SIGXCPU, another crash, our clock or its own greed for memory: the mail is tried
  * once more alone in a fresh child, then ERR_REJECT (quarantine). Out of memory or descriptors else: ERR_RETRY with
  * ERR_NOMEM (the mail stays pending). Children get no descriptor but their pipe and, until they are locked in,
- * stderr; no environment, no secret.
+ * stderr; no environment but LC_ALL, no secret.
  */
 #ifndef INGEST_READER_H
 #define INGEST_READER_H

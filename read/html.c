@@ -11,7 +11,7 @@
 #include <setjmp.h>
 #include <string.h>
 
-#include "read/message.h"
+#include "read/text.h"
 
 #define MAX_COLSPAN	20	/* columns that one cell is believed to cover */
 #define MAX_JOIN	3	/* lines in a cell that are one value broken by <br> */
@@ -582,7 +582,7 @@ render(struct html *h, const GumboNode *node, struct look l, int depth, struct f
 	case GUMBO_NODE_TEXT:
 	case GUMBO_NODE_CDATA:
 	case GUMBO_NODE_WHITESPACE:
-		text = message_normalise(span_of(node->v.text.text), h->arena, h->reasons);
+		text = text_normalise(span_of(node->v.text.text), h->arena, h->reasons);
 		if (l.reordered)
 			reasons_add(h->reasons, "bidi-characters", true, -1);
 		if (l.gone || l.invisible || l.zero_font)

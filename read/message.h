@@ -3,8 +3,7 @@
  *
  * Reads the text/plain and text/html parts that a person would see; attachments and forwarded
  * messages are not read. What could be read in two ways is read in one and is a doubt; what goes past
- * a bound is ERR_REJECT, never half a mail. Charsets are a closed list, opened by message_open(),
- * since none can be opened behind read/lock.
+ * a bound is ERR_REJECT, never half a mail. Charsets: read/text.
  */
 #ifndef READ_MESSAGE_H
 #define READ_MESSAGE_H
@@ -25,8 +24,6 @@
 
 #define MESSAGE_MAX_DASHES	5000		/* lines that begin with "--" as a boundary does: GMime's parts
 						   cost 1.3 KiB each, before we can count them */
-#define MESSAGE_MAX_MARKS	30		/* combining marks on one letter: UAX #15's stream-safe bound;
-						   sorting them is quadratic */
 
 struct message_door;	/* GMime and the charsets, open */
 
@@ -49,11 +46,5 @@ int	message_read(struct message_door *, struct span mail, struct arena *, struct
  * never reset) if it has a charset beyond the list, or bytes that are not what they claim to be.
  */
 struct span	message_decode(struct message_door *, struct span value, struct arena *, bool *unclear);
-
-/*
- * Valid UTF-8 to visible text: NFC, every kind of space U+0020, line ends LF; what cannot be seen is
- * taken out, as a remark or a doubt. Keeps LF and TAB.
- */
-struct span	message_normalise(struct span, struct arena *, struct reasons *);
 
 #endif
