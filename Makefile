@@ -54,8 +54,7 @@ $(BUILD)/libapprovals.a: $(OBJ)
 # Other flags, another PREFIX, another Makefile: everything is built anew.
 FLAGS	:= $(CC) $(OUR_CFLAGS) $(CFLAGS) $(CPPFLAGS) $(PKG_CFLAGS)
 $(BUILD)/flags: force
-	@mkdir -p $(@D)
-	$(file >$@.new,$(FLAGS))
+	$(shell mkdir -p $(@D))$(file >$@.new,$(FLAGS))
 	@cmp -s $@.new $@ || cp $@.new $@
 $(BUILD)/%.o: %.c $(BUILD)/flags Makefile
 	@mkdir -p $(@D)

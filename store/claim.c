@@ -102,7 +102,9 @@ claim_due(struct db *db, int64_t now_ms, int64_t *ids, int max, int *n, struct e
 	int got;
 
 	*n = 0;
-	if (sql_open(db, SQL_CLAIM_DUE, ARGS(arg_int(now_ms), arg_int(max)), &r, e) != 0)
+	if (sql_open(db, SQL_CLAIM_DUE,
+		ARGS(arg_int(now_ms), arg_int(max), arg_int(DB_LONGEST_WAIT_MS)), &r,
+		e) != 0)
 		return -1;
 	while ((got = sql_next(&r, e)) == 1)
 		ids[(*n)++] = row_int(&r);

@@ -18,6 +18,12 @@
 
 struct db;
 
+/*
+ * Nothing ever waits longer (a day, and its jitter): what is due later was written while the clock was
+ * ahead, and is due now.
+ */
+#define DB_LONGEST_WAIT_MS	(30 * INT64_C(3600000))
+
 enum db_mode {
 	DB_READ,	/* the file must exist; nothing is written */
 	DB_WRITE	/* made with schema.sql, mode 0600, if it does not exist */

@@ -155,7 +155,9 @@ due_ids(struct db *db, int64_t now_ms, int max, int64_t *ids, int *n, struct err
 	int got;
 
 	*n = 0;
-	if (sql_open(db, SQL_DELIVERY_DUE, ARGS(arg_int(now_ms), arg_int(max)), &r, e) != 0)
+	if (sql_open(db, SQL_DELIVERY_DUE,
+		ARGS(arg_int(now_ms), arg_int(max), arg_int(DB_LONGEST_WAIT_MS)), &r,
+		e) != 0)
 		return -1;
 	while ((got = sql_next(&r, e)) == 1)
 		ids[(*n)++] = row_int(&r);

@@ -163,7 +163,7 @@ const char *const sql_text[SQL_COUNT] = {
 	    " ?13, ?14, ?15, ?16, ?17) RETURNING id",
 	[SQL_CLAIM_GET] = CLAIM_SELECT " WHERE c.id = ?1",
 	[SQL_CLAIM_DUE] =	/* in the order of the index claim_due */
-	    "SELECT id FROM claim WHERE state = 'pending' AND next_ms <= ?1"
+	    "SELECT id FROM claim WHERE state = 'pending' AND (next_ms <= ?1 OR next_ms - ?3 > ?1)"
 	    " ORDER BY history, next_ms, id LIMIT ?2",
 	[SQL_CLAIM_OF_MAIL] = CLAIM_SELECT " WHERE c.mail_id = ?1 ORDER BY c.id",
 	[SQL_CLAIM_OF_APPROVAL] = CLAIM_SELECT " WHERE c.approval_id = ?1 ORDER BY c.id",
@@ -260,9 +260,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    "INSERT INTO delivery (event_seq, endpoint, target, webhook_id, body, state,"
 	    " next_ms, made_ms) SELECT ?1, ?2, ?3, ?4, ?5, 'due', ?6, ?6"
 	    " WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event_seq = ?1 AND target = ?3)",
-	[SQL_DELIVERY_DUE] =
-	    "SELECT id FROM delivery WHERE state = 'due' AND next_ms <= ?1"
-	    " AND leased_until_ms <= ?1 ORDER BY next_ms, id LIMIT ?2",
+	[SQL_DELIVERY_DUE] =	/* in the order of the index delivery_due: hence the + */
+	    "SELECT id FROM delivery WHERE state = 'due' AND (+next_ms <= ?1 OR next_ms - ?3 > ?1)"
+	    " AND (leased_until_ms <= ?1 OR leased_until_ms - ?3 > ?1) ORDER BY next_ms, id LIMIT ?2",
 	[SQL_DELIVERY_LEASE] =	/* a lease, so that a killed worker's delivery comes back */
 	    "UPDATE delivery SET attempt = attempt + 1, leased_until_ms = ?2 WHERE id = ?1",
 	[SQL_DELIVERY_SETTLE] =	/* no change: a newer lease has it, or a person dropped it */

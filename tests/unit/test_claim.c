@@ -171,6 +171,26 @@ due_claims_come_new_mail_first_then_the_longest_due(void **state)
 }
 
 static void
+a_clock_that_was_ahead_parks_no_claim(void **state)
+{
+	struct fixture *f = *state;
+	const int64_t day = INT64_C(86400000), later[] = {day, 400 * day};
+	int64_t ids[4], id;
+	int n;
+
+	OK(db_begin(f->db, &f->e));
+	id = fixture_claim(f, "a", CLAIM_PENDING, "1001", false);
+	OK(db_commit(f->db, &f->e));
+	for (int far = 0; far < 2; far++) {
+		OK(db_begin(f->db, &f->e));
+		OK(claim_wait(f->db, id, NULL, 1, NOW + later[far], &f->e));
+		OK(db_commit(f->db, &f->e));
+		OK(claim_due(f->db, NOW, ids, 4, &n, &f->e));
+		assert_int_equal(n, far);
+	}
+}
+
+static void
 waiting_keeps_the_last_answer(void **state)
 {
 	struct fixture *f = *state;
@@ -313,6 +333,7 @@ main(void)
 		T(a_restored_log_makes_the_same_event_ids),
 		T(two_claims_of_a_mail_have_events_of_their_own),
 		T(due_claims_come_new_mail_first_then_the_longest_due),
+		T(a_clock_that_was_ahead_parks_no_claim),
 		T(waiting_keeps_the_last_answer),
 		T(that_a_claim_is_pending_is_told_once),
 		T(settling_writes_its_event),

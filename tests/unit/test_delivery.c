@@ -116,6 +116,16 @@ what_is_leased_is_leased_by_one(void **state)
 }
 
 static void
+a_clock_that_was_ahead_parks_no_delivery(void **state)
+{
+	struct fixture *f = *state;
+
+	fan_out(f);
+	lease(f, NOW + 400 * INT64_C(86400000), 2);	/* leased then, and the clock was put right */
+	assert_int_equal(lease(f, NOW, 2)[0].attempt, 2);
+}
+
+static void
 a_killed_workers_delivery_comes_back_counted(void **state)
 {
 	struct fixture *f = *state;
@@ -264,6 +274,7 @@ main(void)
 		T(one_target_gets_an_event_once),
 		T(a_fan_out_that_fails_leaves_the_event_waiting),
 		T(what_is_leased_is_leased_by_one),
+		T(a_clock_that_was_ahead_parks_no_delivery),
 		T(a_killed_workers_delivery_comes_back_counted),
 		T(a_lease_takes_the_longest_due_first_and_no_more_than_asked),
 		T(delivered_is_recorded_with_its_attempt),

@@ -244,7 +244,7 @@ pending_is_told_once_and_after_four_hours(void **state)
 	int64_t		 id = claim_new(f, "one");
 
 	OK(enrich_settle(&en, id, &absent_unit, NULL, &f->e));
-	raw(f, "UPDATE claim SET next_ms = next_ms + 1000000000000");	/* nothing is due: no API is needed */
+	raw(f, "UPDATE claim SET next_ms = next_ms + 86400000");	/* nothing is due: no API is needed */
 	for (int minute = 0; minute < 600; minute += 7) {
 		en = pass_at(f, &with_api, NOW + minute * CLOCK_MINUTE);
 		OK(enrich_pass(&en, &f->e));
@@ -260,7 +260,7 @@ a_claim_that_was_never_answered_is_not_told(void **state)
 	struct enrich	 en = pass_at(f, &with_api, NOW + CLOCK_DAY);
 
 	claim_new(f, "one");
-	raw(f, "UPDATE claim SET next_ms = next_ms + 1000000000000");
+	raw(f, "UPDATE claim SET next_ms = next_ms + 2 * 86400000");
 	OK(enrich_pass(&en, &f->e));
 	assert_int_equal(raw_number(f, "SELECT count(*) FROM event"), 0);
 }
