@@ -364,7 +364,7 @@ attempt_settle(struct pass *p, const struct delivery *d, struct state *s,
 	if (outcome != NOTIFY_DELIVERED) {
 		digest_random(&chance, sizeof(chance));
 		if (outcome != NOTIFY_REFUSED)
-			next_ms = notify_next(d->attempt, retry_after_ms, chance, now_ms);
+			next_ms = notify_next(d->outcomes + 1, retry_after_ms, chance, now_ms);
 		state = next_ms == -1 ? DELIVERY_DEAD : DELIVERY_DUE;
 	}
 	if (delivery_settle(p->n->db, d, at, state, next_ms, now_ms, e) == -1)

@@ -18,7 +18,7 @@
 #include "store/db.h"
 
 #define NOTIFY_LEASE_MS	(5 * INT64_C(60000))	/* a killed worker's delivery comes back then */
-#define NOTIFY_BATCH	10	/* leased together; all of them slow still fit the lease */
+#define NOTIFY_BATCH	10	/* leased together: short enough that a slow one leaves the rest for the next pass */
 #define NOTIFY_BREAKER	5	/* failures in a row after which a pass leaves an endpoint alone */
 
 struct notify {

@@ -83,6 +83,7 @@ delivery_read(struct row *r, struct arena *a, struct delivery *d)
 	d->next_ms = row_int(r);
 	d->leased_until_ms = row_int(r);
 	d->settled_ms = row_int(r);
+	d->outcomes = (int)row_int(r);
 }
 
 int

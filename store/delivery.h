@@ -31,6 +31,8 @@ struct delivery {
 	const char	*body;		/* NULL once erased */
 	enum delivery_state state;
 	int		 attempt;	/* attempts begun, this one included once leased */
+	int		 outcomes;	/* attempts that came to an end, which alone count for the schedule:
+					   a pass that was killed is no fault of the receiver */
 	int64_t		 event_ms, made_ms, next_ms, leased_until_ms, settled_ms;
 };
 /* Leases up to `max` due deliveries: attempt is counted and the lease runs until now + lease_ms. */

@@ -47,7 +47,8 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 
 #define DELIVERY_SELECT \
 	"SELECT d.id, d.event_seq, v.id, v.type, d.endpoint, d.target, d.webhook_id, d.body," \
-	" d.state, d.attempt, v.at_ms, d.made_ms, d.next_ms, d.leased_until_ms, d.settled_ms" \
+	" d.state, d.attempt, v.at_ms, d.made_ms, d.next_ms, d.leased_until_ms, d.settled_ms," \
+	" (SELECT count(*) FROM attempt AS t WHERE t.delivery_id = d.id)" \
 	" FROM delivery AS d JOIN event AS v ON v.seq = d.event_seq"
 
 /* ---------------------------------------------------------------- the statements */
