@@ -57,6 +57,10 @@ notify_part(struct app *app)
 	}
 	log_info("notify.done", "events", log_num(no.events).s, "delivered", log_num(no.delivered).s, "failed",
 	    log_num(no.failed).s, "dead", log_num(no.dead).s, NULL);
+	if (no.login_refused)
+		status = status_worse(status, STATUS_LOGIN);
+	if (no.cert_refused)
+		status = status_worse(status, STATUS_CERT);
 	return status_worse(status, no.failing_long > 0 || no.dead > 0 ? STATUS_PARTLY : STATUS_DONE);
 }
 

@@ -400,6 +400,8 @@ delivery_try(struct pass *p, const struct delivery *d, const struct endpoint *ep
 	} else {
 		at.error = why.msg;
 		state_failed(s, why.msg);
+		p->n->cert_refused = p->n->cert_refused || why.what == ERR_CERT;
+		p->n->login_refused = p->n->login_refused || why.what == ERR_LOGIN;
 		s->down = outcome == NOTIFY_DOWN || outcome == NOTIFY_UNSENT ||
 		    ++s->in_a_row >= NOTIFY_BREAKER;
 	}

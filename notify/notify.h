@@ -30,6 +30,8 @@ struct notify {
 	int64_t			 now_ms;
 	/* out */
 	int64_t			 events, delivered, failed, dead;
+	bool			 cert_refused;	/* a receiver's or the SMTP server's certificate */
+	bool			 login_refused;	/* by the SMTP server */
 	int64_t			 failing_long;	/* endpoints that fail for over 30 minutes */
 };
 

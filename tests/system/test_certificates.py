@@ -64,7 +64,7 @@ def test_the_api_is_not_asked(confirmed, wrong):
 def test_no_webhook_is_sent(confirmed, wrong):
     with receiver.Receiver(wrong) as crm:
         confirmed.config["endpoints"][0]["webhook"] = f"{crm.url}/hooks/vipps"
-        confirmed.run("run")
+        assert confirmed.run("run").status == 13
         assert crm.got == []
     delivery, = confirmed.rows("SELECT d.state, a.status, a.error FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
         " WHERE d.endpoint = 'crm' LIMIT 1")
@@ -75,7 +75,7 @@ def test_no_webhook_is_sent(confirmed, wrong):
 def test_no_mail_is_sent(confirmed, wrong, starttls):
     with smtp.Smtp(wrong, starttls, confirmed.smtp.password) as server:
         confirmed.config["smtp"]["url"] = server.url
-        confirmed.run("run")
+        assert confirmed.run("run").status == 13
         assert server.mails == [] and server.logins == 0
     delivery, = confirmed.rows("SELECT d.state, a.status, a.error FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
         " WHERE d.endpoint = 'team' LIMIT 1")

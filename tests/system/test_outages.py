@@ -258,12 +258,12 @@ def test_a_receiver_that_comes_back_gets_what_it_missed_with_the_same_id(pending
 
 
 @clock
-@pytest.mark.parametrize("refusal, state", [({"RCPT": "450 busy"}, "due"), ({"DATA": "451 later"}, "due"),
-    ({"AUTH": "535 no"}, "due")])
-def test_an_smtp_server_that_says_later_is_asked_later(pending, refusal, state):
+@pytest.mark.parametrize("refusal, state, status", [({"RCPT": "450 busy"}, "due", 0), ({"DATA": "451 later"}, "due", 0),
+    ({"AUTH": "535 no"}, "due", 12)])
+def test_an_smtp_server_that_says_later_is_asked_later(pending, refusal, state, status):
     world = pending
     world.smtp.refuse = refusal
-    world.run("run")
+    assert world.run("run").status == status
     assert world.smtp.mails == []
     team = world.rows("SELECT * FROM delivery WHERE endpoint = 'team'")[0]
     assert team["state"] == state
