@@ -1,4 +1,4 @@
--- approvals: the whole data model (DESIGN.md 5.1, 6). Embedded in the program at build.
+-- approvals: the whole data model (architecture, States and The chain). Embedded in the program at build.
 -- Times are integer milliseconds since 1970, UTC (_ms). JSON columns are text that the program wrote.
 -- Columns that can hold personal data (a sole trader's name and number are) are marked "personal".
 

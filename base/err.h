@@ -14,7 +14,7 @@ enum err_kind {
 	ERR_FATAL	/* we failed: stop and let someone look */
 };
 
-/* What sort of thing failed, where an exit status of its own is promised (DESIGN.md 5.7). */
+/* What sort of thing failed, where an exit status of its own is promised (approvals(1)). */
 enum err_what {
 	ERR_ANY,
 	ERR_CONFIG,	/* exit 14 */

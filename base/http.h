@@ -30,7 +30,7 @@
 typedef int (*http_resolve_fn)(const char *const *servers, const char *host, struct arena *,
     const char **addresses, struct err *);
 
-/* How to reach a server; the section `network`, or a server's own keys over it (DESIGN.md 5.8). */
+/* How to reach a server; the section `network`, or a server's own keys over it (approvals.yaml(5)). */
 struct http_net {
 	const char	*ca_file;	/* NULL: the system's */
 	const char	*proxy;		/* NULL: none */

@@ -22,7 +22,7 @@
 #include "notify/route.h"
 #include "store/db.h"
 
-/* DESIGN 5.7, approvals(1) EXIT STATUS. Of several, the worst wins: see status_worse(). */
+/* approvals(1), EXIT STATUS. Of several, the worst wins: see status_worse(). */
 enum status {
 	STATUS_DONE	= 0,	/* the pass was done, also with nothing to do */
 	STATUS_DEFECT	= 1,	/* a defect of ours */

@@ -1,5 +1,5 @@
 /*
- * enrich - claims become approvals by asking the Management API (DESIGN.md 5.3)
+ * enrich - claims become approvals by asking the Management API (architecture, States)
  */
 #ifndef INGEST_ENRICH_H
 #define INGEST_ENRICH_H

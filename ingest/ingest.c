@@ -182,7 +182,7 @@ reasons_join(struct reasons *to, const struct reasons *from)
 		reasons_add(to, from->list[i].code, from->list[i].doubt, from->list[i].field);
 }
 
-/* A mail that was proven long ago and sent to us again is no news (DESIGN.md 5.2, Replay). */
+/* A mail that was proven long ago and sent to us again is no news (architecture, Proof). */
 static void
 replay_check(const struct sender_conf *c, int64_t date_ms, int64_t arrived_ms, struct reasons *r)
 {

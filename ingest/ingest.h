@@ -1,7 +1,7 @@
 /*
  * ingest - one mail from bytes to rows: the only place where a reading becomes claims
  *
- * Trust is decided here from the prover's answer and sender.accept; states by DESIGN.md 5.3, the API
+ * Trust is decided here from the prover's answer and sender.accept; states by architecture, States, the API
  * aside (that is ingest/enrich). One pass over a mailbox is ingest/mailbox; this is what it calls.
  */
 #ifndef INGEST_INGEST_H

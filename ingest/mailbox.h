@@ -2,7 +2,7 @@
  * mailbox - one configured account: its settings, and one pass over its folders
  *
  * Sets, not a high-water mark: every UID that a SEARCH ever showed has a row, and a pass takes the
- * difference (DESIGN.md 4, Mailbox; RFC 9051 2.3.1.1). Nothing is changed on the server: EXAMINE
+ * difference (architecture, Stages; RFC 9051 2.3.1.1). Nothing is changed on the server: EXAMINE
  * and BODY.PEEK[].
  */
 #ifndef INGEST_MAILBOX_H

@@ -420,7 +420,7 @@ unwrapped(const struct json *answer, const char *wrapper)
 	return json_is_object(inner) ? inner : answer;
 }
 
-/* Digits only, the Finnish check digit after its hyphen: as claims have it (DESIGN.md 5.5). */
+/* Digits only, the Finnish check digit after its hyphen: as claims have it (architecture, Identifiers). */
 static const char *
 number_normal(const char *scheme, const char *number, struct arena *a)
 {

@@ -1,5 +1,5 @@
 /*
- * notify - events fanned out to deliveries, deliveries sent (DESIGN.md 4, Notify)
+ * notify - events fanned out to deliveries, deliveries sent (architecture, Stages)
  *
  * First every event that waits: one transaction each matches routes, freezes bodies, inserts
  * deliveries. Then due deliveries are leased, sent and settled by attempt. At least once, with a

@@ -1,5 +1,5 @@
 /*
- * route - endpoints, and which events go to them (DESIGN.md 5.4, 5.8)
+ * route - endpoints, and which events go to them (architecture, Events; approvals.yaml(5))
  */
 #ifndef NOTIFY_ROUTE_H
 #define NOTIFY_ROUTE_H

@@ -1,5 +1,5 @@
 /*
- * prove - who sent a mail, and how we know (DESIGN.md 5.2)
+ * prove - who sent a mail, and how we know (architecture, Proof)
  *
  * Looks at header fields alone: no MIME, no charset, no HTML, no pattern. Answers only for a From
  * domain that is configured; everything that parsers could differ about is proof of nothing.

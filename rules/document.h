@@ -34,7 +34,7 @@ struct document_line {
 struct document_part {
 	enum document_kind	 kind;
 	uint16_t		 alternative;	/* parts with the same number > 0 must agree: one
-						   multipart/alternative (DESIGN.md 4, Rules) */
+						   multipart/alternative (architecture, Stages) */
 	struct document_line	*lines;
 	size_t			 count;
 };

@@ -61,7 +61,7 @@ weighed(const char *digits, const int *weights, int n)
 	return sum % 11;
 }
 
-/* VIPPS.md 3; digits are as many as the scheme has. */
+/* architecture, Identifiers; digits are as many as the scheme has. */
 static bool
 check_digit(enum identifier_scheme s, const char *d)
 {

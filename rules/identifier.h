@@ -1,9 +1,9 @@
 /*
  * identifier - organisation numbers and MSNs: normal forms and check digits
  *
- * Normal forms (DESIGN.md 5.5): business:NO:ORG 9 digits, business:DK:CVR 8 digits,
+ * Normal forms (architecture, Identifiers): business:NO:ORG 9 digits, business:DK:CVR 8 digits,
  * business:FI:Y-tunnus 7 digits, hyphen, 1 digit, business:SE:ORG 10 digits (our own name).
- * The scheme comes from a label or prefix, never from digits alone. Check digits: VIPPS.md 3.
+ * The scheme comes from a label or prefix, never from digits alone. Check digits: architecture, Identifiers.
  */
 #ifndef RULES_IDENTIFIER_H
 #define RULES_IDENTIFIER_H

@@ -12,7 +12,7 @@ struct pattern {
 	struct span		 subject;
 };
 
-/* No JIT: W^X stays on, and our texts are small (PITFALLS.md 2.2). */
+/* No JIT: W^X stays on, and our texts are small. */
 static pcre2_code *
 compile(struct span text, struct err *e)
 {

@@ -3,7 +3,7 @@
  *
  * Patterns are UTF-8, case-insensitive (`(?-i)` undoes it), \d \w \b know ASCII only, and plain
  * parentheses do not capture: only named groups do. A pattern that would work too long ends with
- * PATTERN_LIMIT, which is never the same as "no match" (PITFALLS.md 2.2).
+ * PATTERN_LIMIT, which is never the same as "no match".
  */
 #ifndef RULES_PATTERN_H
 #define RULES_PATTERN_H

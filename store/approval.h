@@ -42,7 +42,7 @@ int	approval_confirm(struct db *, const struct claim *, const struct approval_fa
 /* ERR_REJECT if there is none. By public id ("apr_..."). */
 int	approval_get(struct db *, const char *apr, struct arena *, struct approval *, struct err *);
 
-struct json	*approval_json(const struct approval *);	/* DESIGN.md 5.5 */
+struct json	*approval_json(const struct approval *);	/* architecture, Identifiers */
 
 /* ---- the log: approvals, and claims that are not (yet) one */
 

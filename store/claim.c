@@ -32,7 +32,7 @@ claim_state_of(const char *name)
 
 /* ---------------------------------------------------------------- reading */
 
-/* "NO" of "business:NO:ORG": the scheme names the country (DESIGN.md 5.5). */
+/* "NO" of "business:NO:ORG": the scheme names the country (architecture, Identifiers). */
 static const char *
 scheme_country(const char *scheme, struct arena *a)
 {

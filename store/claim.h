@@ -1,5 +1,5 @@
 /*
- * claim - what one mail says of one sales unit, and its way to an approval (DESIGN.md 5.1, 5.3)
+ * claim - what one mail says of one sales unit, and its way to an approval (architecture, States)
  *
  * Functions that change rows are called inside db_begin()/db_commit() of the caller. A change of state
  * that has an event writes it in the same transaction; claims that are history write events that
@@ -63,7 +63,7 @@ int	claim_settle(struct db *, const struct claim *, enum claim_state, const char
 /* What names the claim's mail in the ids of events, for ever: its SHA-256 in hex. */
 int	claim_cause(struct db *, int64_t id, struct arena *, const char **cause, struct err *);
 
-/* The object of DESIGN.md 5.5: an approval's keys, plus reasons, evidence and api. */
+/* The object of architecture, Identifiers: an approval's keys, plus reasons, evidence and api. */
 struct json	*claim_json(const struct claim *);
 
 #endif

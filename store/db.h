@@ -1,7 +1,7 @@
 /*
  * db - one SQLite file: opening, transactions, the lock
  *
- * Settings at open: PITFALLS of SQLite 3.40 and DESIGN.md 6 (TRUNCATE journal, synchronous FULL, foreign
+ * Settings at open: what SQLite 3.40 needs to be safe (TRUNCATE journal, synchronous FULL, foreign
  * keys, defensive, no extensions, 5 s busy timeout). Nothing outside store/ knows SQL or SQLite.
  * Errors: ERR_FATAL with ERR_DATABASE for a broken, foreign or newer file; ERR_RETRY with ERR_STOPPED
  * for a busy database or a full disk.

@@ -1,5 +1,5 @@
 /*
- * delivery - one event owed to one target, its attempts, leases and frozen bodies (DESIGN.md 4, Notify)
+ * delivery - one event owed to one target, its attempts, leases and frozen bodies (architecture, Stages)
  *
  * Each function here opens its own transaction, unless it only reads.
  */
@@ -60,7 +60,7 @@ int	delivery_attempts(struct db *, int64_t id, struct arena *, struct attempt **
 
 /*
  * True if this Message-ID (without angle brackets) is of an alert that we sent: its local part is the webhook_id of
- * a delivery. Only ever asked of unproven mail, and then it makes that mail `own` (DESIGN.md 5.1).
+ * a delivery. Only ever asked of unproven mail, and then it makes that mail `own` (architecture, States).
  */
 int	delivery_is_ours(struct db *, struct span message_id, bool *ours, struct err *);
 

@@ -1,5 +1,5 @@
 /*
- * event - one thing that happened, in an append-only, hash-chained log (DESIGN.md 5.4, 6)
+ * event - one thing that happened, in an append-only, hash-chained log (architecture, Events and The chain)
  *
  * event_add() and what changes `trouble` are called inside the caller's transaction.
  */
@@ -16,7 +16,7 @@ enum severity { SEVERITY_INFO, SEVERITY_ATTENTION, SEVERITY_URGENT, SEVERITIES }
 const char	*severity_name(enum severity);
 int		 severity_of(const char *);		/* -1 if it is none */
 
-/* The types of DESIGN.md 5.4 that this version knows, with their severity. */
+/* The types of architecture, Events that this version knows, with their severity. */
 const char	*event_type(int i);			/* NULL past the end */
 int		 event_severity(const char *type);	/* -1 if it is no type */
 

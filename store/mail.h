@@ -1,5 +1,5 @@
 /*
- * mail - mailboxes, folders, epochs, and every mail ever seen with its fate (DESIGN.md 4, 5.1)
+ * mail - mailboxes, folders, epochs, and every mail ever seen with its fate (architecture, Stages and States)
  *
  * Functions that change rows are called inside db_begin()/db_commit() of the caller, unless they
  * say otherwise. Rows handed out live in the caller's arena. Kept bytes are stored compressed.

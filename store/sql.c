@@ -16,7 +16,7 @@ const char sql_schema_mark[] = "PRAGMA application_id = " NUMBER(SQL_APPLICATION
 
 /*
  * recursive_triggers: without it INSERT OR REPLACE would slip past the append-only triggers.
- * TRUNCATE and FULL: DESIGN.md 6.
+ * TRUNCATE and FULL: see doc/architecture.md, Decisions.
  */
 const char sql_settings[] = "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;"
     " PRAGMA recursive_triggers = ON";

@@ -100,14 +100,23 @@ def test_a_worker_that_is_killed_is_a_defect_and_one_line(two_silent_mailboxes):
     assert process.returncode == 1 and "worker.killed mailbox=onboarding signal=Killed" in err
 
 
+def has_open(pid, path):
+    for fd in os.listdir(f"/proc/{pid}/fd"):
+        try:
+            if os.readlink(f"/proc/{pid}/fd/{fd}") == str(path):
+                return True
+        except FileNotFoundError:  # closed meanwhile
+            pass
+    return False
+
+
 def test_looking_ends_at_once_at_a_signal(world):
     """It has nothing to finish: verify over years of events must not have to be killed."""
     world.run("notify")
     db = sqlite3.connect(world.database, isolation_level=None)
     db.execute("BEGIN EXCLUSIVE")  # verify waits
     process = world.start("verify")
-    wait_until(lambda: any(os.path.realpath(f"/proc/{process.pid}/fd/{fd}") == str(world.database)
-        for fd in os.listdir(f"/proc/{process.pid}/fd")))
+    wait_until(lambda: has_open(process.pid, world.database.resolve()))
     process.terminate()
     process.communicate(timeout=3)
     db.close()
