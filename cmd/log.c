@@ -24,8 +24,11 @@ reason_codes(const char *reasons, struct arena *a)
 	struct json	*list = json_ours(reasons);
 
 	arena_puts(&b, "");
-	for (int i = 0; i < json_count(list); i++)
-		arena_putf(&b, "%s%s", i > 0 ? "," : "", json_text(json_get(json_item(list, i), "code")));
+	for (int i = 0; i < json_count(list); i++) {
+		const char *code = json_text(json_get(json_item(list, i), "code"));
+
+		arena_putf(&b, "%s%s", i > 0 ? "," : "", code ? code : "damaged");
+	}
 	json_free(list);
 	return b.p;
 }

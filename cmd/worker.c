@@ -34,7 +34,8 @@ digest_file(struct digest *d, const char *path)
 	digest_add_int(d, (int64_t)total);
 }
 
-/* What the screen's answer depends on: an ignored mail keeps it, so that a changed screen asks again. */
+/* What the screen's answer depends on: an ignored mail keeps it, so that a version
+ * that rescreens can ask again when the screen changed. */
 static const char *
 screen_hash(const struct settings *set, struct arena *a)
 {

@@ -283,12 +283,19 @@ due_put_off(struct enrich *en, int64_t wait_ms, struct err *e)
 	return 0;
 }
 
+/* What must be told at once, the worse the higher: keys, then the certificate; 0: what may pass. */
+static int
+refusal(const struct err *why)
+{
+	return why->what == ERR_KEYS ? 2 : why->what == ERR_CERT ? 1 : 0;
+}
+
 /* A question went unanswered: for this claim, or for all. -1 only for the database. */
 static int
 claim_unanswered(struct pass *p, int64_t id, int64_t retry_after_ms, const struct err *why,
     struct err *e)
 {
-	if (!p->failed || (why->what == ERR_KEYS && p->why.what != ERR_KEYS))
+	if (!p->failed || refusal(why) > refusal(&p->why))
 		p->why = *why;
 	p->failed = true;
 	p->over = management_is_away(p->api) || ++p->failures >= ENRICH_MAX_FAILURES;
@@ -396,7 +403,7 @@ pass_end(struct pass *p, struct err *e)
 		return 0;
 	}
 	if (event_failing(en->db, "api", "management", p->why.msg,
-	    p->why.what == ERR_KEYS ? 0 : TROUBLE_LONG_MS, en->now_ms, &t, e) == -1)
+	    refusal(&p->why) > 0 ? 0 : TROUBLE_LONG_MS, en->now_ms, &t, e) == -1)
 		return -1;
 	en->failing_ms = en->now_ms - t.since_ms;
 	if (t.say)

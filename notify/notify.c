@@ -24,6 +24,7 @@ struct state {
 	const char	*name;
 	int		 in_a_row;	/* failures since it last took something */
 	bool		 worked, failed, down;
+	bool		 refused;	/* a login or certificate was: told at once */
 	char		 error[sizeof(((struct err *)0)->msg)];	/* of its last failure */
 };
 
@@ -400,6 +401,7 @@ delivery_try(struct pass *p, const struct delivery *d, const struct endpoint *ep
 	} else {
 		at.error = why.msg;
 		state_failed(s, why.msg);
+		s->refused = s->refused || why.what == ERR_CERT || why.what == ERR_LOGIN;
 		p->n->cert_refused = p->n->cert_refused || why.what == ERR_CERT;
 		p->n->login_refused = p->n->login_refused || why.what == ERR_LOGIN;
 		s->down = outcome == NOTIFY_DOWN || outcome == NOTIFY_UNSENT ||
@@ -418,7 +420,8 @@ delivery_do(struct pass *p, const struct delivery *d, struct arena *a, struct er
 	const struct endpoint	*ep = sender_of(p, d, a);
 	struct state		*s = state_of(p, ep != NULL ? ep->name : d->endpoint);
 
-	if (d->next_ms > p->n->now_ms) {
+	/* not yet due, and not put off by a clock that was ahead (DB_LONGEST_WAIT_MS) */
+	if (d->next_ms > p->n->now_ms && d->next_ms - DB_LONGEST_WAIT_MS <= pass_now(p)) {
 		delivery_hold(p, d);
 		return 0;
 	}
@@ -486,8 +489,8 @@ state_tell(struct pass *p, const struct state *s, struct err *e)
 		if (was)
 			log_warn("endpoint.recovered", "endpoint", s->name, NULL);
 	} else if (s->failed) {
-		if (event_failing(p->n->db, "endpoint", s->name, s->error, TELL_AFTER_MS, now_ms,
-		    &t, e) == -1)
+		if (event_failing(p->n->db, "endpoint", s->name, s->error,
+		    s->refused ? 0 : TELL_AFTER_MS, now_ms, &t, e) == -1)
 			return -1;
 		if (t.say)
 			log_warn("endpoint.failing", "endpoint", s->name, "since",

@@ -247,8 +247,9 @@ static bool
 is_plain_ascii(struct span s)
 {
 	for (size_t i = 0; i < s.n; i++)
-		if ((s.p[i] < 0x20 && s.p[i] != '\n' && s.p[i] != '\t') || s.p[i] == 0x7f)
-			return false;	/* a negative char is not ASCII either */
+		if (((unsigned char)s.p[i] < 0x20 && s.p[i] != '\n' && s.p[i] != '\t') ||
+		    (unsigned char)s.p[i] >= 0x7f)
+			return false;
 	return true;
 }
 

@@ -408,12 +408,16 @@ event_failing(struct db *db, const char *kind, const char *name, const char *err
 {
 	struct arena a = {0};
 	const char *cause = arena_printf(&a, "%s:%s", kind, name);
-	struct trouble_row t = {0};
+	struct trouble_row before = {0}, t = {0};
 	int rc = db_begin(db, e);
 
 	if (rc != 0) {
 		arena_free(&a);
 		return rc;
+	}
+	if (trouble_read(db, SQL_TROUBLE_GET, ARGS(arg_text(cause)), &a, &before, e) < 0) {
+		rc = -1;
+		goto out;
 	}
 	rc = trouble_read(db, SQL_TROUBLE_MORE,
 	    ARGS(arg_text(cause), arg_int(now_ms), arg_text(error)), &a, &t, e);
@@ -422,10 +426,10 @@ event_failing(struct db *db, const char *kind, const char *name, const char *err
 	rc = -1;
 	/*
 	 * Due too if the clock went back behind the last line, and for what must be told at once
-	 * after something milder was said: status 12 needs a line that tells why.
+	 * after something else was said: status 12 needs a line that tells why.
 	 */
 	out->say = t.said_ms == 0 || now_ms < t.said_ms || now_ms - t.said_ms >= TROUBLE_SAY_MS ||
-	    (tell_after_ms == 0 && t.told_ms == 0);
+	    (tell_after_ms == 0 && before.error != NULL && strcmp(before.error, error) != 0);
 	if (out->say &&
 	    sql_run(db, SQL_TROUBLE_SAID, ARGS(arg_text(cause), arg_int(now_ms)), e) < 0)
 		goto out;

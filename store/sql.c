@@ -116,7 +116,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " ORDER BY uid",
 	[SQL_MAIL_MISSED] =	/* two searches in quick succession are one piece of evidence */
 	    "UPDATE mail SET missed = missed + 1, missed_ms = ?2 WHERE id = ?1"
-	    " AND fate = 'pending' AND (missed_ms IS NULL OR missed_ms <= ?2 - ?3)",
+	    " AND fate = 'pending' AND (missed_ms IS NULL OR missed_ms <= ?2 - ?3"
+	    "  OR missed_ms > ?2)",
 	[SQL_MAIL_FOUND] = "UPDATE mail SET missed = 0, missed_ms = NULL WHERE id = ?1",
 	[SQL_MAIL_VANISHED] =
 	    "UPDATE mail SET fate = 'vanished', reason = 'gone before it was read',"

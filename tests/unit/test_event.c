@@ -376,6 +376,13 @@ what_is_told_at_once_is_said_at_once_even_after_something_milder(void **state)
 	assert_true(tr.say && tr.told);
 	OK(event_failing(f->db, "mailbox", "m", "login refused", 0, NOW + 2 * MINUTE, &tr, &f->e));
 	assert_false(tr.say);
+	/* also when the milder one had been told */
+	for (int minute = 0; minute <= 31; minute += 31)
+		OK(event_failing(f->db, "api", "a", "timed out", 30 * MINUTE, NOW + minute * MINUTE, &tr,
+		    &f->e));
+	assert_true(tr.told);
+	OK(event_failing(f->db, "api", "a", "keys refused", 0, NOW + 32 * MINUTE, &tr, &f->e));
+	assert_true(tr.say);
 }
 
 static void

@@ -481,6 +481,20 @@ with_the_lock_nothing_is_sent_before_its_time(void **state)
 	db_unlock(f->n.lock);
 }
 
+static void
+a_clock_that_was_ahead_parks_no_delivery(void **state)
+{
+	struct fixture	*f = *state;
+
+	configure(f, BOTH, URGENT "  - {events: [approval.confirmed], to: [crm]}\n");
+	add_event(f, "approval.confirmed", "apr_1");
+	pass(f, T0 + 400 * CLOCK_DAY);	/* fails, and is put off to then */
+	pass(f, T0);
+	check_attempts(f, deliveries(f, 1, 1), 2);
+	pass(f, T0);
+	check_attempts(f, deliveries(f, 1, 1), 2);
+}
+
 #define WITH_DB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -501,6 +515,7 @@ main(void)
 		WITH_DB(a_stopped_pass_leaves_nothing_leased),
 		WITH_DB(what_a_killed_pass_left_is_sent_by_the_next_that_holds_the_lock),
 		WITH_DB(with_the_lock_nothing_is_sent_before_its_time),
+		WITH_DB(a_clock_that_was_ahead_parks_no_delivery),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
