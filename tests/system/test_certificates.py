@@ -57,6 +57,7 @@ def test_the_api_is_not_asked(confirmed, wrong):
         result = confirmed.run("run")
         assert result.status == 13 and len(result.lines) == 1 and "certificate" in result.err
         assert api.asked == []
+    assert len(confirmed.events("api.failing")) == 1  # at once
     assert [entry["state"] for entry in confirmed.log()] == ["pending"]
     assert confirmed.received("approval.confirmed") == []
 
@@ -76,6 +77,7 @@ def test_no_mail_is_sent(confirmed, wrong, starttls):
     with smtp.Smtp(wrong, starttls, confirmed.smtp.password) as server:
         confirmed.config["smtp"]["url"] = server.url
         assert confirmed.run("run").status == 13
+        assert "team" in [event["data"]["name"] for event in confirmed.events("endpoint.failing")]  # at once
         assert server.mails == [] and server.logins == 0
     delivery, = confirmed.rows("SELECT d.state, a.status, a.error FROM delivery d JOIN attempt a ON a.delivery_id = d.id"
         " WHERE d.endpoint = 'team' LIMIT 1")

@@ -2,6 +2,7 @@
 import fcntl
 import json
 import os
+import pty
 import re
 import signal
 import socket
@@ -156,6 +157,23 @@ def test_text_from_mail_is_harmless_on_a_terminal(world):
     for command in (["log"], ["show", "clm_1"], ["show", "mail_1"]):
         out = world.run(*command).out
         assert out and not re.search("[\x00-\x08\x0b-\x1f\x7f\u202a-\u202e]", out)
+
+
+@pytest.mark.parametrize("form", ["table", "json", "ndjson", "csv"])
+def test_text_from_mail_is_harmless_on_a_terminal_in_every_format(world, form):
+    world.deliver(approval_mail("123456", proven=False, merchant="Fjord\u202eKaffe\u0085 AS"))
+    world.run("run")
+    db = sqlite3.connect(world.database)  # whatever the reader took out of it
+    db.execute("UPDATE claim SET merchant_name = ?", ("Fjord\u202eKaffe\u009b31m AS",))
+    db.commit()
+    db.close()
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(world.command("log", "--format", form), stdout=theirs, env=world.environment())
+    process.wait(30)
+    os.close(theirs)
+    shown = os.read(ours, 65536).decode()
+    os.close(ours)
+    assert "Fjord" in shown and not re.search("[\x80-\x9f\u202a-\u202e]", shown)
 
 
 def test_help_names_the_commands_and_only_those_that_work(world):

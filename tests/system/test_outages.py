@@ -292,6 +292,19 @@ def test_one_refused_address_holds_back_no_other(pending):
 
 # ---- the mailbox
 
+@clock
+def test_a_mail_that_never_comes_stays_pending_is_told_and_holds_back_no_other(pending):
+    world = pending
+    world.deliver(b"")  # its body is empty, which no mail's is
+    first = world.run("run")
+    assert first.status == 0 and len(first.lines) == 1 and "mails could not be fetched" in first.err
+    assert [entry["state"] for entry in world.log()] == ["confirmed"]
+    later = world.run("run", at=world.began + HOUR)
+    assert later.status == 3 and later.err == "" and len(world.events("mailbox.failing")) == 1
+    mail, = world.rows("SELECT fate, attempts FROM mail WHERE fate <> 'read'")
+    assert mail["fate"] == "pending" and mail["attempts"] >= 2
+
+
 def test_a_refused_login_is_exit_status_12_and_one_clear_line(world):
     world.mailbox["password_file"] = world.secret("wrong.password", "canary-not-the-password")
     result = world.run("run")

@@ -170,6 +170,21 @@ writing_keeps_the_order_and_survives_any_bytes(void **state)
 	arena_free(&a);
 }
 
+static void
+a_column_that_somebody_broke_is_shown_as_damaged(void **state)
+{
+	static const char *const broken[] = { "", "{", "[1,]", "{\"code\": \"a\" \"b\"}" };
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(broken); i++) {
+		struct json *j = json_ours(broken[i]);
+
+		assert_true(json_is_object(j));
+		assert_non_null(json_text(json_get(j, "damaged")));
+		json_free(j);
+	}
+}
+
 int
 main(void)
 {
@@ -178,6 +193,7 @@ main(void)
 		cmocka_unit_test(depth_and_size_are_bounded),
 		cmocka_unit_test(getters_answer_for_what_is_not_there),
 		cmocka_unit_test(writing_keeps_the_order_and_survives_any_bytes),
+		cmocka_unit_test(a_column_that_somebody_broke_is_shown_as_damaged),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -167,6 +167,17 @@ a_mail_that_shows_up_again_is_not_gone(void **state)
 }
 
 static void
+a_clock_that_was_ahead_keeps_no_gone_mail_pending(void **state)
+{
+	static const uint32_t uids[] = { 1 };
+	struct fixture *f = *state;
+
+	shown(f, uids, 1, 1);
+	assert_int_equal(missed(f, NULL, 0, NOW + 400 * INT64_C(86400000)), 0);
+	assert_int_equal(missed(f, NULL, 0, NOW), 1);
+}
+
+static void
 a_settled_mail_is_never_missed(void **state)
 {
 	static const uint32_t uids[] = { 1 };
@@ -447,6 +458,7 @@ main(void)
 		T(fifty_thousand_uids_take_no_time_to_speak_of),
 		T(gone_is_what_two_full_searches_ten_minutes_apart_do_not_show),
 		T(a_mail_that_shows_up_again_is_not_gone),
+		T(a_clock_that_was_ahead_keeps_no_gone_mail_pending),
 		T(a_settled_mail_is_never_missed),
 		T(pending_mails_come_in_pages),
 		T(a_mail_remembers_what_was_learned_of_it),

@@ -495,6 +495,31 @@ a_clock_that_was_ahead_parks_no_delivery(void **state)
 	check_attempts(f, deliveries(f, 1, 1), 2);
 }
 
+static void
+passes_that_were_killed_do_not_use_up_the_schedule(void **state)
+{
+	struct fixture	*f = *state;
+	struct delivery	*list, *d;
+	struct err	 e;
+	int64_t		 now_ms = T0;
+	int		 n;
+
+	configure(f, BOTH, URGENT "  - {events: [approval.confirmed], to: [crm]}\n");
+	add_event(f, "approval.confirmed", "apr_1");
+	pass(f, now_ms);
+	for (int killed = 0; killed < 12; killed++) {
+		now_ms += CLOCK_HOUR;
+		assert_int_equal(delivery_lease(f->db, now_ms, NOTIFY_LEASE_MS, 10, &f->arena, &list, &n, &e), 0);
+		assert_int_equal(n, 1);
+	}
+	pass(f, now_ms + CLOCK_HOUR);
+	d = deliveries(f, 1, 1);
+	assert_int_equal(d->outcomes, 2);
+	assert_int_equal(d->state, DELIVERY_DUE);
+	assert_in_range(d->next_ms, now_ms + CLOCK_HOUR + 4 * CLOCK_MINUTE,
+	    now_ms + CLOCK_HOUR + 7 * CLOCK_MINUTE);	/* the second wait: 5 min */
+}
+
 #define WITH_DB(test) cmocka_unit_test_setup_teardown(test, setup, teardown)
 
 int
@@ -516,6 +541,7 @@ main(void)
 		WITH_DB(what_a_killed_pass_left_is_sent_by_the_next_that_holds_the_lock),
 		WITH_DB(with_the_lock_nothing_is_sent_before_its_time),
 		WITH_DB(a_clock_that_was_ahead_parks_no_delivery),
+		WITH_DB(passes_that_were_killed_do_not_use_up_the_schedule),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
