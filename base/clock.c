@@ -47,6 +47,15 @@ clock_split(int64_t ms, int *rest_ms)
 	return tm;
 }
 
+int
+clock_year(int64_t ms)
+{
+	int		rest;
+	struct tm	tm = clock_split(ms, &rest);
+
+	return tm.tm_year + 1900;
+}
+
 /* The bounds of struct tm, so that the compiler can see that the text fits. */
 #define TWO(n)	((unsigned)(n) % 100)
 #define FOUR(n)	((unsigned)(n) % 10000)

@@ -20,6 +20,8 @@
 int64_t	clock_now_ms(void);		/* wall clock */
 int64_t	clock_mono_ms(void);		/* never goes back; its zero means nothing */
 
+int	clock_year(int64_t ms);		/* of the civil calendar, UTC */
+
 struct clock_text { char s[32]; };
 struct clock_text clock_iso(int64_t ms);	/* "2026-11-22T09:30:00.000Z" (RFC 3339) */
 struct clock_text clock_mail(int64_t ms);	/* "Sun, 22 Nov 2026 09:30:00 +0000" (RFC 5322 3.3) */

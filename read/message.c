@@ -473,6 +473,8 @@ fields_read(struct walk *w, const struct header *h)
 	m->message_id = field_message_id(h, w->arena);
 	if (date == NULL || clock_parse_mail(header_unfold(date->value, w->arena), &m->date_ms, &ignored) < 0)
 		m->date_ms = 0;
+	if (m->date_ms > 0)
+		m->document.year = clock_year(m->date_ms - DOCUMENT_NEW_YEAR_MS);
 	if (h->malformed)
 		doubt(w, "header-malformed");
 }

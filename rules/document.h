@@ -22,6 +22,9 @@
 #define DOCUMENT_MAX_CELLS	32768		/* over all parts */
 #define DOCUMENT_MAX_PARTS	16		/* text parts that are read; MIME parts: read/message.h */
 
+/* A mail of January may speak of last December without speaking of the past. */
+#define DOCUMENT_NEW_YEAR_MS	(INT64_C(45) * 24 * 3600 * 1000)
+
 enum document_kind { DOCUMENT_PLAIN, DOCUMENT_HTML };
 
 struct document_line {
@@ -46,6 +49,7 @@ struct document {
 	struct span		 auto_submitted;	/* RFC 3834, lower case; "" if absent */
 	bool			 reply;		/* has In-Reply-To or References */
 	bool			 report;	/* multipart/report: a bounce or receipt (RFC 6522) */
+	int			 year;		/* of the Date field, less DOCUMENT_NEW_YEAR_MS; 0 unknown */
 	struct document_part	*parts;
 	size_t			 count;
 };

@@ -108,7 +108,7 @@ names_check(struct work *w, struct choice *c, struct reasons *reasons)
 		return;
 	other = choose(w, NAMES_AS_WRITTEN, &text, NULL);
 	apart = choose(w, NAMES_APART, &text, NULL);
-	if (other.rule != NULL && !is_approval(&other) && other.rule != apart.rule)
+	if (other.rule != NULL && !is_approval(&other) && apart.rule == c->rule)
 		reasons_add(reasons, "kind-conflict", true, -1);
 }
 
@@ -245,6 +245,8 @@ extract(const struct rules *rules, const struct document *d, struct arena *a, st
 	if (c.rule != NULL) {
 		x->kind = c.rule->kind;
 		x->rule = c.rule->name;
+		if (c.rule->hold)
+			reasons_add(&x->reasons, "kind-conflict", true, -1);
 	}
 	set_language(&w, &c, &text, x);
 	if (x->kind == RULE_APPROVAL)

@@ -76,10 +76,41 @@ rune_put(char *out, uint32_t r)
 	return 4;
 }
 
-static bool
-is_stop(uint32_t r)
+bool
+fold_is_lower(uint32_t r)
 {
-	return r == '.' || r == '!' || r == '?' || r == ':' || r == ';' || r == 0x2026;
+	return fold_is_word(r) && lower(r) == r;
+}
+
+/* A point before a small letter or a digit ends no sentence: "org.nr", "no. 5". */
+static bool
+goes_on(struct span rest)
+{
+	uint32_t r;
+
+	for (size_t i = 0; i < rest.n;) {
+		i += span_rune(rest.p + i, rest.n - i, &r);
+		if (!fold_is_space(r))
+			return fold_is_lower(r);
+	}
+	return false;
+}
+
+/* The mark that a rune is; 0: none. `rest` is what follows it. */
+static char
+mark_of(uint32_t r, struct span rest)
+{
+	switch (r) {
+	case '.':
+		return goes_on(rest) ? ',' : '.';
+	case '!': case ':': case ';': case 0x2026:
+		return '.';
+	case '?':
+		return '?';
+	case ',': case '(': case ')': case '|': case 0xb7: case 0x2022: case 0x2013: case 0x2014:
+		return ',';
+	}
+	return 0;
 }
 
 size_t
@@ -90,6 +121,7 @@ fold_put(char *out, size_t at, struct span text)
 
 	while (i < text.n) {
 		uint32_t r;
+		char	 mark;
 
 		i += span_rune(text.p + i, text.n - i, &r);
 		if (is_invisible(r))
@@ -102,12 +134,19 @@ fold_put(char *out, size_t at, struct span text)
 			continue;
 		}
 		in_word = false;
-		if (is_stop(r) && !(at >= 2 && out[at - 1] == '.')) {
+		mark = mark_of(r, span_from(text, i));
+		if (mark != 0 && !(at >= 2 && (out[at - 1] == mark || out[at - 1] == '.'))) {
 			out[at++] = ' ';
-			out[at++] = '.';
+			out[at++] = mark;
 		}
 	}
 	return at;
+}
+
+static bool
+is_mark(char c)
+{
+	return c == '.' || c == ',' || c == '?';
 }
 
 size_t
@@ -116,9 +155,9 @@ fold_words(char *text, size_t n)
 	size_t to = 0;
 
 	for (size_t i = 0; i < n; i++)
-		if (text[i] == '.' && to > 0 && text[to - 1] == ' ')
+		if (is_mark(text[i]) && to > 0 && text[to - 1] == ' ')
 			to--;		/* and its space */
-		else if (text[i] != '.')
+		else if (!is_mark(text[i]))
 			text[to++] = text[i];
 	return to;
 }
@@ -127,11 +166,17 @@ struct span
 fold(struct arena *a, struct span text)
 {
 	char	*out = arena_alloc(a, FOLD_ROOM(text.n));
-	size_t	 n = fold_put(out, 0, text), from = 0;
+	size_t	 n = fold_put(out, 0, text), from = 0, to = 0;
 
-	while (from < n && (out[from] == ' ' || out[from] == '.'))
+	for (size_t i = 0; i < n; i++)
+		if (out[i] == ',')
+			to -= to > 0;	/* and its space */
+		else
+			out[to++] = out[i];
+	n = to;
+	while (from < n && (out[from] == ' ' || is_mark(out[from])))
 		from++;
-	while (n > from && (out[n - 1] == ' ' || out[n - 1] == '.'))
+	while (n > from && (out[n - 1] == ' ' || is_mark(out[n - 1])))
 		n--;
 	return (struct span){out + from, n - from};
 }

@@ -96,12 +96,30 @@ struct folded {
 	size_t	 n;
 };
 
-/* A paragraph ends at an empty line and at the edge of a table's cell. */
+/* Does the line go on in a sentence that was begun above it? */
+static bool
+line_goes_on(const struct document_line *l)
+{
+	uint32_t r;
+
+	if (l->cells[0].n == 0)
+		return false;
+	span_rune(l->cells[0].p, l->cells[0].n, &r);
+	return fold_is_lower(r);
+}
+
+/*
+ * A paragraph ends at an empty line, at the edge of a table's cell, and in HTML, which wraps by itself,
+ * at the end of a line, unless the next begins with a small letter.
+ */
 static void
-body_line(struct folded *out, const struct document_line *l, const size_t *hidden,
+body_line(struct folded *out, const struct document_line *l, const size_t *hidden, bool html,
     struct hiding *h, struct arena *a)
 {
 	bool apart = l->count > 1 || l->table > 0 || l->cells[0].n == 0;
+
+	if (html && out->n > 0 && out->p[out->n - 1] != '\n' && !line_goes_on(l))
+		out->p[out->n++] = '\n';
 
 	if (apart && out->n > 0 && out->p[out->n - 1] != '\n')
 		out->p[out->n++] = '\n';
@@ -125,7 +143,7 @@ body_fold(const struct document *d, const struct part_fields *f, struct hiding *
 
 	for (size_t p = 0; p < d->count; p++)
 		for (size_t i = 0; i < d->parts[p].count; i++) {
-			room += 2;
+			room += 3;
 			for (size_t c = 0; c < d->parts[p].lines[i].count; c++)
 				room += FOLD_ROOM(d->parts[p].lines[i].cells[c].n) + 1;
 		}
@@ -134,7 +152,8 @@ body_fold(const struct document *d, const struct part_fields *f, struct hiding *
 	out.p = arena_alloc(a, room + d->count);
 	for (size_t p = 0; p < d->count; p++) {
 		for (size_t i = 0; i < d->parts[p].count; i++)
-			body_line(&out, &d->parts[p].lines[i], f[p].hidden + f[p].first[i], h, a);
+			body_line(&out, &d->parts[p].lines[i], f[p].hidden + f[p].first[i],
+			    d->parts[p].kind == DOCUMENT_HTML, h, a);
 		out.p[out.n++] = '\n';
 	}
 	for (int i = 0; h->as == NAMES_APART && i < h->list.count; i++) {
@@ -152,39 +171,7 @@ line_fold(struct span text, struct hiding *h, struct arena *a)
 	return (struct span){out, fold_put(out, 0, text_hide(text, h, a))};
 }
 
-/* ---- finding phrases */
-
-static bool
-at_word_end(struct span text, size_t at)
-{
-	return at >= text.n || text.p[at] == ' ' || text.p[at] == '\n';
-}
-
-static void
-scan(const struct rules *r, struct span text, uint8_t where, uint8_t *hits)
-{
-	for (size_t i = 0; i < text.n; i++) {
-		size_t		 start = i, end;
-		uint32_t	 h, at;
-
-		if (text.p[i] == ' ' || text.p[i] == '\n')
-			continue;
-		for (end = i; !at_word_end(text, end);)
-			end++;
-		i = end;
-		h = rules_word_hash(text.p + start, end - start);
-		for (at = h & r->slot_mask; r->slots[at].count > 0 && r->slots[at].hash != h;)
-			at = (at + 1) & r->slot_mask;
-		for (int k = 0; k < r->slots[at].count; k++) {
-			int		id = r->order[r->slots[at].first + k];
-			struct span	ph = r->phrases[id];
-
-			if (ph.n <= text.n - start && memcmp(ph.p, text.p + start, ph.n) == 0 &&
-			    at_word_end(text, start + ph.n))
-				hits[id] |= where;
-		}
-	}
-}
+/* ---- phrases and sentences */
 
 struct kind_text
 kind_text(const struct rules *r, const struct document *d, const struct part_fields *f,
@@ -201,9 +188,9 @@ kind_text(const struct rules *r, const struct document *d, const struct part_fie
 	t.has_word = h->has_word;
 	t.has_name = h->has_name;
 	t.hits = arena_alloc(a, (size_t)r->phrase_count);
-	scan(r, t.subject, IN_SUBJECT, t.hits);
-	scan(r, t.from, IN_FROM, t.hits);
-	scan(r, t.body, IN_BODY, t.hits);
+	sentences_scan(r, t.subject, d->year, IN_SUBJECT, t.hits, &t.sentences[0], &t.limit);
+	sentences_scan(r, t.body, d->year, IN_BODY, t.hits, &t.sentences[1], &t.limit);
+	sentences_scan(r, t.from, d->year, IN_FROM, t.hits, &t.sentences[2], &t.limit);
 	return t;
 }
 
@@ -250,6 +237,11 @@ test_holds(const struct test *t, const struct document *d, const struct kind_tex
 				answer = -1;
 		}
 		return answer;
+	case TEST_SENTENCE:
+		for (size_t i = 0; i < COUNT(places); i++)
+			if ((where & 1u << i) && (text->sentences[i] >> t->id & 1))
+				return 1;
+		return text->limit ? -1 : 0;
 	case TEST_REPLY:
 		return d->reply;
 	case TEST_AUTO_REPLY:	/* RFC 3834: auto-generated is what every notice says of itself */

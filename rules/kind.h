@@ -14,6 +14,8 @@
 struct kind_text {
 	struct span	 subject, from, body;	/* folded; paragraphs of the body parted by \n */
 	uint8_t		*hits;			/* per phrase: IN_* where it stands */
+	uint64_t	 sentences[3];		/* in subject, body, From: bits of those that stand there */
+	bool		 limit;			/* a pattern of a sentence hit its limit */
 	bool		 has_word;		/* a name of one word stands outside its cell */
 	bool		 has_name;		/* a name of several words does */
 };

@@ -17,6 +17,13 @@ struct set {
 	const char	*name;
 	int		*ids;
 	int		 count;
+	uint64_t	 bit;		/* in tests of sentences; 0: none yet */
+};
+
+/* Which tests of sentences a phrase belongs to, until all phrases are known. */
+struct phrase_bit {
+	int		 id;
+	uint64_t	 bit;
 };
 
 struct compile {
@@ -24,6 +31,9 @@ struct compile {
 	struct rules	*r;
 	struct set	*sets;
 	int		 set_count;
+	struct phrase_bit *bits;
+	int		 bit_count;	/* of the list above */
+	int		 bits_used;	/* of a mask */
 };
 
 uint32_t
@@ -77,23 +87,44 @@ fold_scalar(struct compile *c, struct conf_node *n, struct span *out)
 	return out->n > 0;
 }
 
+/* "konto*" is how a word may begin, "*konto" how it may end, "*konto*" what it may hold. */
+static enum phrase_form
+phrase_form(const char *text)
+{
+	bool begins = text[0] != '*', ends = text[strlen(text) - 1] != '*';
+
+	return begins ? (ends ? PHRASE_WORDS : PHRASE_BEGINS) : ends ? PHRASE_ENDS : PHRASE_WITHIN;
+}
+
 static int
 phrase_id(struct compile *c, struct conf_node *n)
 {
-	struct rules	*r = c->r;
-	struct span	 text;
+	struct rules		*r = c->r;
+	enum phrase_form	 form;
+	struct span		 text;
 
 	if (!fold_scalar(c, n, &text))
 		return -1;
+	form = phrase_form(conf_scalar(n, NULL));
+	if (form != PHRASE_WORDS && span_find(text, SPAN_LIT(" "), 0) >= 0) {
+		conf_wrong(conf_of(n), n, "is more than one word: only one may have a *");
+		return -1;
+	}
 	for (int i = 0; i < r->phrase_count; i++)
-		if (span_eq(r->phrases[i], text))
+		if (r->forms[i] == form && span_eq(r->phrases[i], text))
 			return i;
 	if (r->phrase_count == RULES_MAX_PHRASES) {
 		conf_wrong(conf_of(n), n, "is one phrase too many (%d)", RULES_MAX_PHRASES);
 		return -1;
 	}
 	r->phrases = grow(c->arena, r->phrases, r->phrase_count, sizeof(*r->phrases));
+	r->forms = grow(c->arena, r->forms, r->phrase_count, sizeof(*r->forms));
 	r->phrases[r->phrase_count] = text;
+	r->forms[r->phrase_count] = form;
+	if (form != PHRASE_WORDS) {
+		r->stems = grow(c->arena, r->stems, r->stem_count, sizeof(*r->stems));
+		r->stems[r->stem_count++] = r->phrase_count;
+	}
 	return r->phrase_count++;
 }
 
@@ -408,7 +439,160 @@ field_of(const char *name)
 	return -1;
 }
 
-/* {phrases: NAME}, {pattern: RE}, {is: reply|auto-reply|report} or {found: FIELD} */
+/* ---- tests of sentences */
+
+/* A bit of its own; an error is kept if there are no more. */
+static uint64_t
+bit_new(struct compile *c, struct conf_node *at)
+{
+	if (c->bits_used == 0)
+		c->bits_used = SENTENCE_FIRST_BIT;
+	if (c->bits_used == SENTENCE_MAX_BITS) {
+		conf_wrong(conf_of(at), at, "is one test of sentences too many (%d)", SENTENCE_MAX_BITS);
+		return 0;
+	}
+	return (uint64_t)1 << c->bits_used++;
+}
+
+static void
+phrase_bit_put(struct compile *c, int id, uint64_t bit)
+{
+	c->bits = grow(c->arena, c->bits, c->bit_count, sizeof(*c->bits));
+	c->bits[c->bit_count++] = (struct phrase_bit){id, bit};
+}
+
+/* The bit of a named list; 0 after an error. */
+static uint64_t
+set_bit(struct compile *c, struct conf_node *at, const char *name)
+{
+	struct set *s = set_find(c, name);
+
+	if (s == NULL) {
+		conf_wrong(conf_of(at), at, "no phrases of the name %s", name);
+		return 0;
+	}
+	if (s->bit != 0)
+		return s->bit;
+	s->bit = bit_new(c, at);
+	for (int i = 0; i < s->count; i++)
+		phrase_bit_put(c, s->ids[i], s->bit);
+	return s->bit;
+}
+
+static uint64_t
+pair_bit(struct compile *c, struct conf_node *at, struct sentence_pair p)
+{
+	struct rules *r = c->r;
+
+	for (int i = 0; i < r->pair_count; i++) {
+		struct sentence_pair *old = &r->pairs[i];
+
+		if (old->list == p.list && old->before == p.before && old->after == p.after && old->then == p.then)
+			return old->bit;
+	}
+	if (p.list == 0 || r->pair_count == SENTENCE_MAX_BITS)
+		return 0;
+	p.bit = bit_new(c, at);
+	r->pairs[r->pair_count++] = p;
+	return p.bit;
+}
+
+static uint64_t
+named_bit(struct compile *c, struct conf_node *n, const char *key)
+{
+	const char *name = conf_text(n, key, NULL, CONF_OPTIONAL);
+
+	return name != NULL ? set_bit(c, n, name) : 0;
+}
+
+/* PHRASE, {phrases: NAME, before: NAME, after: NAME, then: NAME}, or {is: question|past-year} */
+static uint64_t
+read_sentence_test(struct compile *c, struct conf_node *n)
+{
+	struct sentence_pair	p = {0};
+	uint64_t		bit, then;
+	int			id, is;
+
+	if (!conf_is_map(n)) {
+		if ((id = phrase_id(c, n)) < 0 || (bit = bit_new(c, n)) == 0)
+			return 0;
+		phrase_bit_put(c, id, bit);
+		return bit;
+	}
+	is = conf_word(n, "is", "question past-year", -1);
+	p.list = named_bit(c, n, "phrases");
+	p.before = named_bit(c, n, "before");
+	p.after = named_bit(c, n, "after");
+	then = named_bit(c, n, "then");
+	conf_done(n);
+	if ((p.list != 0) + (is >= 0) != 1 || (is >= 0 && (p.before | p.after | then) != 0)) {
+		conf_wrong(conf_of(n), n, "must have phrases (with before, after, then), or is");
+		return 0;
+	}
+	if (is >= 0)
+		return is == 0 ? SENTENCE_QUESTION : SENTENCE_PAST_YEAR;
+	bit = (p.before | p.after) != 0 ? pair_bit(c, n, p) : p.list;
+	return then != 0 ? pair_bit(c, n, (struct sentence_pair){.list = bit, .then = then}) : bit;
+}
+
+static uint64_t
+read_sentence_tests(struct compile *c, struct conf_node *list)
+{
+	uint64_t bits = 0;
+
+	for (int i = 0; i < conf_count(list); i++)
+		bits |= read_sentence_test(c, conf_item(list, i));
+	return bits;
+}
+
+static int
+sentence_find(const struct rules *r, const char *name)
+{
+	for (int i = 0; i < r->sentence_count; i++)
+		if (strcmp(r->sentences[i].name, name) == 0)
+			return i;
+	return -1;
+}
+
+/* {any: [...], all: [...], none: [...], pattern: RE} */
+static void
+read_sentence(struct compile *c, struct conf_node *n, const char *name)
+{
+	struct rules		*r = c->r;
+	struct conf_node	*pattern = conf_get(n, "pattern");
+	struct sentence		*s;
+
+	if (r->sentence_count == SENTENCE_MAX) {
+		conf_wrong(conf_of(n), n, "is one sentence too many (%d)", SENTENCE_MAX);
+		return;
+	}
+	if (sentence_find(r, name) >= 0)
+		conf_wrong(conf_of(n), n, "there is a sentence %s already", name);
+	s = &r->sentences[r->sentence_count++];
+	s->name = name;
+	s->any = read_sentence_tests(c, conf_get(n, "any"));
+	s->all = read_sentence_tests(c, conf_get(n, "all"));
+	s->none = read_sentence_tests(c, conf_get(n, "none"));
+	s->pattern = pattern != NULL ? pattern_read(c, pattern) : NULL;
+	conf_done(n);
+	if (s->any == 0 && s->all == 0 && s->pattern == NULL)
+		conf_wrong(conf_of(n), n, "would be every sentence: it needs any, all or pattern");
+}
+
+static void
+read_sentences(struct compile *c, struct conf_node *root)
+{
+	struct conf_node	*n = conf_section(root, "sentences", CONF_OPTIONAL), *value = NULL;
+	const char		*name;
+
+	for (int i = 0; n != NULL && (name = conf_key(n, i, &value)) != NULL; i++)
+		if (conf_is_map(value))
+			read_sentence(c, value, name);
+		else
+			conf_wrong(conf_of(n), value, "must be a mapping: any, all, none, pattern");
+}
+
+/* {sentence: NAME}, {phrases: NAME}, {pattern: RE}, {is: reply|auto-reply|report} or {found: FIELD} */
 static void
 read_test_map(struct compile *c, struct conf_node *n, struct condition *k)
 {
@@ -416,13 +600,19 @@ read_test_map(struct compile *c, struct conf_node *n, struct condition *k)
 	const char			*name = conf_text(n, "phrases", NULL, CONF_OPTIONAL);
 	const char			*found = conf_text(n, "found", NULL, CONF_OPTIONAL);
 	struct conf_node		*pattern = conf_get(n, "pattern");
+	const char			*sentence = conf_text(n, "sentence", NULL, CONF_OPTIONAL);
 	int				 what = conf_word(n, "is", "reply auto-reply report", -1);
 	struct set			*s = name != NULL ? set_find(c, name) : NULL;
 	struct pattern			*p = pattern != NULL ? pattern_read(c, pattern) : NULL;
+	int				 id = sentence != NULL ? sentence_find(c->r, sentence) : -1;
 
 	conf_done(n);
-	if ((name != NULL) + (found != NULL) + (pattern != NULL) + (what >= 0) != 1)
-		conf_wrong(conf_of(n), n, "must have one of phrases, pattern, is, found");
+	if ((name != NULL) + (found != NULL) + (pattern != NULL) + (what >= 0) + (sentence != NULL) != 1)
+		conf_wrong(conf_of(n), n, "must have one of sentence, phrases, pattern, is, found");
+	else if (sentence != NULL && id < 0)
+		conf_wrong(conf_of(n), n, "no sentence of the name %s", sentence);
+	else if (id >= 0)
+		test_add(c, k, (struct test){TEST_SENTENCE, id, NULL, sentence});
 	else if (name != NULL && s == NULL)
 		conf_wrong(conf_of(n), n, "no phrases of the name %s", name);
 	else if (s != NULL)
@@ -508,6 +698,7 @@ read_rule(struct compile *c, struct conf_node *n)
 	rule.kind = (enum rule_kind)(kind + 1);
 	rule.priority = conf_int(n, "priority", 0, 0, 1000);
 	rule.language = read_language(n);
+	rule.hold = conf_bool(n, "hold", false);
 	read_conditions(c, n, &rule);
 	read_labels(c, n, r->rule_count);
 	read_patterns(c, n, r->rule_count);
@@ -530,6 +721,7 @@ read_file(struct compile *c, struct conf_node *root)
 	read_screen(c, root);
 	read_languages(c, root);
 	read_phrases(c, root);
+	read_sentences(c, root);
 	read_labels(c, root, -1);
 	read_patterns(c, root, -1);
 	read_countries(c, root);
@@ -609,6 +801,9 @@ tables_make(struct compile *c)
 		r->order[i] = i;
 	if (r->phrase_count > 0)
 		qsort_r(r->order, (size_t)r->phrase_count, sizeof(*r->order), phrase_order, r);
+	r->phrase_bits = arena_array(c->arena, (size_t)r->phrase_count, sizeof(*r->phrase_bits));
+	for (int i = 0; i < c->bit_count; i++)
+		r->phrase_bits[c->bits[i].id] |= c->bits[i].bit;
 	slots_fill(r, c->arena);
 	if (r->label_count > 0)
 		qsort(r->labels, (size_t)r->label_count, sizeof(*r->labels), label_order);

@@ -9,6 +9,7 @@
 
 #include "rules/extract.h"
 #include "rules/pattern.h"
+#include "rules/sentence.h"
 
 #define RULES_MAX_PHRASES	8192	/* over all files; we ship about 500 */
 #define RULES_MAX_RULES		256
@@ -42,11 +43,13 @@ struct field_pattern {
 	int			 owner;
 };
 
-enum test_type { TEST_PHRASE, TEST_PATTERN, TEST_REPLY, TEST_AUTO_REPLY, TEST_REPORT, TEST_FOUND };
+enum test_type {
+	TEST_PHRASE, TEST_PATTERN, TEST_SENTENCE, TEST_REPLY, TEST_AUTO_REPLY, TEST_REPORT, TEST_FOUND
+};
 
 struct test {
 	enum test_type	 type;
-	int		 id;		/* of a phrase; of a field */
+	int		 id;		/* of a phrase, a sentence or a field */
 	struct pattern	*pattern;
 	const char	*text;		/* as written, for the trace */
 };
@@ -66,6 +69,7 @@ struct rule {
 	enum rule_kind		 kind;
 	int64_t			 priority;
 	int			 language;	/* -1: by its words */
+	bool			 hold;		/* what it finds is the doubt kind-conflict */
 	struct condition	*conditions;
 	int			 count;
 	int			 owner;		/* its id in labels and patterns, -1 if it has none */
@@ -76,6 +80,8 @@ struct country {
 	enum identifier_scheme	 scheme;
 };
 
+enum phrase_form { PHRASE_WORDS, PHRASE_BEGINS, PHRASE_ENDS, PHRASE_WITHIN };	/* the last three: of one word */
+
 struct phrase_slot {		/* phrases with the same first word are neighbours in `order` */
 	uint32_t	hash;
 	int		first, count;	/* count 0: empty slot */
@@ -84,7 +90,15 @@ struct phrase_slot {		/* phrases with the same first word are neighbours in `ord
 struct rules {
 	struct span		*phrases;	/* folded; the index is the id */
 	int			 phrase_count;
+	enum phrase_form	*forms;		/* of each phrase */
+	int			*stems;		/* ids of those that are parts of words */
+	int			 stem_count;
 	int			*order;		/* ids sorted by text */
+	uint64_t		*phrase_bits;	/* per phrase: of the tests of sentences it belongs to */
+	struct sentence_pair	 pairs[SENTENCE_MAX_BITS];
+	int			 pair_count;
+	struct sentence		 sentences[SENTENCE_MAX];
+	int			 sentence_count;
 	struct phrase_slot	*slots;
 	uint32_t		 slot_mask;
 	struct span		*screen;

@@ -285,7 +285,7 @@ test_sentences_decide_the_kind(void **state)
 		  "approval en, NO 987654325|A|123456|B" },
 		{ "fi, words between", "Hakemus", "Hakemustanne ei ole valitettavasti tällä kertaa hyväksytty.\n\nY-tunnus: 1234567-1\nMSN: 123456", NULL, "declined fi" },
 		{ "no, words between", "Svar", "Salgsstedet er ikke lenger endelig godkjent.\n\n" FOUR, NULL, "declined no" },
-		{ "no, taken back", "Svar", "Salgsstedet var godkjent, men godkjenningen er trukket tilbake. Den er godkjent ved en feil.\n\n" FOUR, NULL, "deactivated no" },
+		{ "no, taken back", "Svar", "Salgsstedet var godkjent, men godkjenningen er trukket tilbake. Den ble godkjent ved en feiltakelse.\n\n" FOUR, NULL, "other no" },
 		{ "a sandbox", "Your order", "Your sandbox is approved.\n\n" EN, NULL, "test-unit en" },
 		{ "test unit", "Approved", "Your agreement is approved. This is your test sales unit.\n\nMSN: 123456\nSales unit: Test", NULL, "test-unit en" },
 		{ "more", "Approved soon", "We need more information about your company.\n\nMerchant name: A", NULL, "needs-information en" },
