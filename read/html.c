@@ -570,6 +570,7 @@ static void
 render(struct html *h, const GumboNode *node, struct look l, int depth, struct flow *f)
 {
 	struct span text;
+	bool	    odd;
 
 	if (depth > HTML_MAX_DEPTH)
 		h->too_deep = true;
@@ -586,7 +587,7 @@ render(struct html *h, const GumboNode *node, struct look l, int depth, struct f
 		if (l.reordered)
 			reasons_add(h->reasons, "bidi-characters", true, -1);
 		if (l.gone || l.invisible || l.zero_font)
-			h->hidden_count += digits_put(&h->hidden, text);
+			h->hidden_count += digits_put(&h->hidden, text_shown(text, h->arena, &odd));
 		else
 			flow_text(h, f, text, l.pre);
 		break;

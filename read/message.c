@@ -11,8 +11,11 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "read/forward.h"
 #include "read/header.h"
 #include "read/html.h"
+#include "read/part.h"
+#include "read/plain.h"
 #include "read/reading.h"
 #include "read/text.h"
 
@@ -21,7 +24,7 @@
 struct message_door {
 	struct text_charsets	*charsets;
 	GMimeParserOptions	*options;
-	struct reasons		*warned;	/* where GMime's warnings go; NULL: nowhere */
+	struct walk		*walk;		/* whom GMime's warnings concern; NULL: nobody */
 };
 
 /* ---- header fields */
@@ -51,6 +54,7 @@ message_decode(struct message_door *m, struct span value, struct arena *a, bool 
 {
 	struct span	 line = header_unfold(value, a), text;
 	struct reasons	 r = {0};
+	bool		 odd = false;
 	char		*decoded;
 
 	if (!words_are_known(line) || !span_utf8(line) || memchr(line.p, '\0', line.n) != NULL)
@@ -64,8 +68,8 @@ message_decode(struct message_door *m, struct span value, struct arena *a, bool 
 	}
 	if (span_find(text, SPAN_LIT(TEXT_REPLACEMENT), 0) >= 0)
 		*unclear = true;
-	text = text_normalise(text, a, &r);
-	if (reasons_doubt(&r))
+	text = text_shown(text_normalise(text, a, &r), a, &odd);
+	if (reasons_doubt(&r) || odd)
 		*unclear = true;
 	return text;
 }
@@ -95,11 +99,16 @@ struct walk {
 	struct message_door	*door;
 	struct arena		*arena;
 	struct message		*message;
+	struct document		*document;	/* of the message that is walked: the mail's, or one attached */
 	struct err		*err;
 	int			 mime_parts;
-	uint16_t		 alternatives;
+	uint16_t		 alternatives, children;
+	struct part_place	 last;		/* of the document's last part */
 	size_t			 source_bytes, text_bytes;
-	bool			 forwarded;	/* a message/rfc822 was passed by */
+	struct span		 bytes;		/* what GMime parses now: a mail, or an encoded one in it */
+	bool			 open;		/* they end in a part that does not */
+	bool			 whole;		/* what was read last ends as if nothing was lost */
+	bool			 html_read;	/* of the alternative that was last begun */
 };
 
 static void
@@ -112,58 +121,77 @@ doubt(struct walk *w, const char *code)
 static void
 warned(gint64 offset, GMimeParserWarning code, const gchar *item, gpointer door)
 {
-	struct message_door *m = door;
+	struct walk *w = ((struct message_door *)door)->walk;
 
 	(void)offset;
-	(void)item;
-	if (m->warned == NULL)
+	if (w == NULL)
 		return;
 	switch (code) {
-	case GMIME_CRIT_INVALID_HEADER_NAME:
 	case GMIME_CRIT_CONFLICTING_PARAMETER:
-	case GMIME_WARN_DUPLICATED_PARAMETER:
+		if (!part_is_file_name(span_of(item)))	/* those: fields_check() */
+			doubt(w, "ambiguous-mime");
+		break;
+	case GMIME_CRIT_INVALID_HEADER_NAME:
 	case GMIME_CRIT_MULTIPART_WITHOUT_BOUNDARY:
-	case GMIME_WARN_MALFORMED_MULTIPART:
+	case GMIME_WARN_MALFORMED_MULTIPART:	/* an inner multipart that the outer's boundary ends */
 	case GMIME_WARN_MALFORMED_MESSAGE:
 	case GMIME_WARN_INVALID_CONTENT_TYPE:
 	case GMIME_CRIT_NESTING_OVERFLOW:
 	case GMIME_CRIT_PART_WITHOUT_HEADERS_OR_CONTENT:
-		reasons_add(m->warned, "ambiguous-mime", true, -1);
+		doubt(w, "ambiguous-mime");
 		break;
 	case GMIME_WARN_TRUNCATED_MESSAGE:
-		reasons_add(m->warned, "truncated", true, -1);
+		w->open = true;
 		break;
-	case GMIME_WARN_DUPLICATED_HEADER:	/* those that matter are counted in fields_check() */
+	case GMIME_WARN_DUPLICATED_PARAMETER:	/* twice the same */
+	case GMIME_WARN_DUPLICATED_HEADER:	/* those that matter are compared in fields_check() */
 	case GMIME_CRIT_CONFLICTING_HEADER:
-	case GMIME_WARN_UNENCODED_8BIT_HEADER:
+	case GMIME_WARN_UNENCODED_8BIT_HEADER:	/* as text: message_decode() */
 	case GMIME_WARN_INVALID_RFC2047_HEADER_VALUE:
-	case GMIME_WARN_INVALID_PARAMETER:
-	case GMIME_WARN_INVALID_ADDRESS_LIST:
+	case GMIME_WARN_INVALID_PARAMETER:	/* a charset, format or boundary that is no word is none */
+	case GMIME_WARN_INVALID_ADDRESS_LIST:	/* the prover's affair */
 	case GMIME_WARN_PART_WITHOUT_CONTENT:
 		break;
 	}
 }
 
-/* Fields that say how a part is to be read: one of each, and an encoding that is known. */
+/*
+ * Fields that say how a part is to be read, and whether: each once, or twice the same. Of attachments
+ * too, since another reader may take such a part for text.
+ */
 static void
 fields_check(struct walk *w, GMimeObject *o)
 {
+	static const char *const names[] = {"Content-Transfer-Encoding", "Content-Type", "Content-Disposition", "Content-ID"};
 	GMimeHeaderList	*list = g_mime_object_get_header_list(o);
-	int		 n = g_mime_header_list_get_count(list), encodings = 0, types = 0, dispositions = 0, ids = 0;
+	int		 n = g_mime_header_list_get_count(list);
+	const char	*first[COUNT(names)] = {NULL};
 
 	for (int i = 0; i < n; i++) {
-		const char *name = g_mime_header_get_name(g_mime_header_list_get_header_at(list, i));
-		struct span s = span_of(name);
+		GMimeHeader	*h = g_mime_header_list_get_header_at(list, i);
+		struct span	 name = span_of(g_mime_header_get_name(h));
+		const char	*value = g_mime_header_get_raw_value(h);
 
-		encodings += span_is_nocase(s, "Content-Transfer-Encoding");
-		types += span_is_nocase(s, "Content-Type");
-		dispositions += span_is_nocase(s, "Content-Disposition");
-		ids += span_is_nocase(s, "Content-ID");
+		for (size_t k = 0; k < COUNT(names); k++) {
+			if (!span_is_nocase(name, names[k]))
+				continue;
+			if (first[k] != NULL && !span_eq(span_trim(span_of(first[k])), span_trim(span_of(value))))
+				doubt(w, "ambiguous-mime");
+			first[k] = value;
+			if (part_has_two_names(span_of(value)))
+				doubt(w, "ambiguous-mime");
+		}
 	}
-	if (encodings > 1 || types > 1 || dispositions > 1 || ids > 1)
-		doubt(w, "ambiguous-mime");
-	if (GMIME_IS_PART(o) && encodings == 1 &&
-	    g_mime_part_get_content_encoding(GMIME_PART(o)) == GMIME_CONTENT_ENCODING_DEFAULT)
+}
+
+/* An encoding that is unknown: read as if there were none. */
+static void
+encoding_check(struct walk *w, GMimePart *part)
+{
+	const char *said = g_mime_object_get_header(GMIME_OBJECT(part), "Content-Transfer-Encoding");
+
+	if (said != NULL && span_trim(span_of(said)).n > 0 &&
+	    g_mime_part_get_content_encoding(part) == GMIME_CONTENT_ENCODING_DEFAULT)
 		doubt(w, "ambiguous-mime");
 }
 
@@ -172,6 +200,19 @@ static bool
 content_is_huge(GMimeDataWrapper *content)
 {
 	return g_mime_stream_length(g_mime_data_wrapper_get_stream(content)) > 4 * (gint64)MESSAGE_MAX_SOURCE;
+}
+
+/*
+ * Where a boundary's line ends in CRLF, GMime takes two bytes off the end of the part before it, though
+ * that may end in LF alone: a letter of the text would be lost ("MSN: 1234" of 12345).
+ */
+static void
+content_mend(const struct walk *w, GMimeStream *s)
+{
+	size_t end = (size_t)s->bound_end;
+
+	if (end + 1 < w->bytes.n && w->bytes.p[end] != '\r' && w->bytes.p[end] != '\n' && w->bytes.p[end + 1] == '\n')
+		s->bound_end++;
 }
 
 /* A part's bytes without their transfer encoding. */
@@ -187,6 +228,7 @@ part_bytes(struct walk *w, GMimePart *part, struct span *out)
 		return 0;
 	if (content_is_huge(content))
 		goto huge;
+	content_mend(w, g_mime_data_wrapper_get_stream(content));
 	mem = g_mime_stream_mem_new();
 	g_mime_data_wrapper_write_to_stream(content, mem);
 	bytes = g_mime_stream_mem_get_byte_array(GMIME_STREAM_MEM(mem));
@@ -198,80 +240,6 @@ part_bytes(struct walk *w, GMimePart *part, struct span *out)
 		return 0;
 huge:
 	return err_set(w->err, ERR_REJECT, "more than %d bytes of text and HTML source", MESSAGE_MAX_SOURCE);
-}
-
-/* ---- plain text */
-
-/* One line as it was sent: its depth of quoting cut off. */
-struct plain_line {
-	struct span	text;
-	uint16_t	quote;
-};
-
-/* ">" marks; in format=flowed they stand together, elsewhere spaces may lie between. */
-static struct plain_line
-plain_unquote(struct span line, bool flowed)
-{
-	struct plain_line l = {.text = line};
-
-	while (l.text.n > 0 && l.text.p[0] == '>' && l.quote < UINT16_MAX) {
-		l.quote++;
-		l.text = span_from(l.text, 1);
-		if (!flowed && l.text.n > 1 && l.text.p[0] == ' ' && l.text.p[1] == '>')
-			l.text = span_from(l.text, 1);
-	}
-	if (flowed && l.text.n > 0 && l.text.p[0] == ' ')	/* RFC 3676 4.4: space-stuffing */
-		l.text = span_from(l.text, 1);
-	return l;
-}
-
-/* The builder parts a line into cells by its white space. */
-static void
-plain_put(struct document_build *b, struct span line, uint16_t quote)
-{
-	document_put_cell(b, line);
-	document_end_line(b, 0, quote);
-}
-
-/*
- * Lines of plain text. In format=flowed (RFC 3676) a line that ends in a space goes on in the next
- * one of the same depth of quoting; with delsp that space is not part of the text.
- */
-static void
-plain_lines(struct document_build *b, struct span text, bool flowed, bool delsp, struct arena *a)
-{
-	struct arena_buf	joined = {.arena = a};
-	uint16_t		quote = 0;
-	bool			open = false;
-
-	while (text.n > 0) {
-		struct span		line;
-		struct plain_line	l;
-		bool			soft;
-
-		span_cut(&text, '\n', &line);
-		if (line.n > 0 && line.p[line.n - 1] == '\r')
-			line.n--;
-		l = plain_unquote(line, flowed);
-		soft = flowed && l.text.n > 0 && l.text.p[l.text.n - 1] == ' ' && !span_is(l.text, "-- ");
-		if (open && l.quote != quote) {
-			plain_put(b, (struct span){joined.p, joined.n}, quote);
-			open = false;
-		}
-		if (!open && !soft) {
-			plain_put(b, l.text, l.quote);
-			continue;
-		}
-		if (!open)
-			joined.n = 0;
-		arena_put(&joined, l.text.p, l.text.n - (soft && delsp));
-		quote = l.quote;
-		open = soft;
-		if (!soft)
-			plain_put(b, (struct span){joined.p, joined.n}, quote);
-	}
-	if (open)
-		plain_put(b, (struct span){joined.p, joined.n}, quote);
 }
 
 static struct document_part
@@ -289,37 +257,98 @@ plain_read(struct walk *w, GMimeObject *part, struct span text, uint16_t alterna
 
 /* ---- parts */
 
-static size_t
-part_text(const struct document_part *p)
+static int
+dashes_check(struct span mail, struct err *e)
 {
-	size_t n = 0;
+	ptrdiff_t	at = -1;
+	int		count = 0;
 
-	for (size_t i = 0; i < p->count; i++)
-		for (uint16_t k = 0; k < p->lines[i].count; k++)
-			n += p->lines[i].cells[k].n;
-	return n;
+	while ((at = span_find(mail, SPAN_LIT("\n--"), (size_t)(at + 1))) >= 0)
+		if (++count > MESSAGE_MAX_DASHES)
+			return err_set(e, ERR_REJECT, "more than %d lines that look like boundaries", MESSAGE_MAX_DASHES);
+	return 0;
+}
+
+static void
+source_keep(struct message *m, bool html, struct span text)
+{
+	if (m->source_count < MESSAGE_MAX_PARTS)
+		m->sources[m->source_count++] = (struct message_source){html, text};
+}
+
+/* Is a transfer encoding broken off: a soft line break, or base64 that is no multiple of four? */
+static bool
+encoding_is_cut(GMimePart *part, struct span encoded)
+{
+	struct span	end = span_trim(encoded);
+	size_t		n = 0;
+
+	switch (g_mime_part_get_content_encoding(part)) {
+	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
+		return end.n > 1 && (end.p[end.n - 1] == '=' || end.p[end.n - 2] == '=');
+	case GMIME_CONTENT_ENCODING_BASE64:
+		for (size_t i = 0; i < end.n; i++)
+			n += memchr(" \t\r\n", end.p[i], 4) == NULL;
+		return n % 4 != 0;
+	case GMIME_CONTENT_ENCODING_DEFAULT:
+	case GMIME_CONTENT_ENCODING_7BIT:
+	case GMIME_CONTENT_ENCODING_8BIT:
+	case GMIME_CONTENT_ENCODING_BINARY:
+	case GMIME_CONTENT_ENCODING_UUENCODE:
+		return false;
+	}
+	return false;
+}
+
+/*
+ * A part that ends where the mail ends may be cut off. Where that shows, it is a doubt; where only its
+ * last line has no end, that line is marked, since a value in it may go on.
+ */
+static void
+cut_check(struct walk *w, GMimePart *part, struct span text, bool html)
+{
+	GMimeDataWrapper	*content = g_mime_part_get_content(part);
+	GMimeStream		*stream = content != NULL ? g_mime_data_wrapper_get_stream(content) : NULL;
+	struct document_part	*p = &w->document->parts[w->document->count - 1];
+	struct span		 encoded;
+
+	if (stream == NULL || (size_t)stream->bound_end < w->bytes.n)
+		return;
+	encoded = span_from(w->bytes, (size_t)stream->bound_start);
+	if (encoding_is_cut(part, encoded) ||
+	    (html && part_is_cut_html(text)))
+		doubt(w, "truncated");
+	else if (encoded.n > 0 && encoded.p[encoded.n - 1] != '\n' && encoded.p[encoded.n - 1] != '>' && p->count > 0)
+		p->lines[p->count - 1].marks |= DOCUMENT_CUT;
 }
 
 static int
-text_part(struct walk *w, GMimeObject *o, bool html, uint16_t alternative)
+text_part(struct walk *w, GMimeObject *o, bool html, struct part_place at)
 {
-	struct document		*d = &w->message->document;
+	struct document		*d = w->document;
 	struct reasons		*r = &w->message->reasons;
+	struct document_part	 part;
 	struct span		 raw, text;
 	bool			 truncated = false;
 
 	if (d->count == DOCUMENT_MAX_PARTS)
 		return err_set(w->err, ERR_REJECT, "more than %d text parts", DOCUMENT_MAX_PARTS);
+	encoding_check(w, GMIME_PART(o));
 	if (part_bytes(w, GMIME_PART(o), &raw) < 0)
 		return -1;
 	text = text_decode(w->door->charsets, span_of(g_mime_object_get_content_type_parameter(o, "charset")), raw,
 	    w->arena, r);
+	source_keep(w->message, html, text);
 	if (!html)
-		d->parts[d->count] = plain_read(w, o, text, alternative, &truncated);
-	else if (html_read(text, alternative, w->arena, &d->parts[d->count], &truncated, r, w->err) < 0)
+		part = plain_read(w, o, text, at.alternative, &truncated);
+	else if (html_read(text, at.alternative, w->arena, &part, &truncated, r, w->err) < 0)
 		return -1;
-	d->count++;
-	if (truncated || (w->text_bytes += part_text(&d->parts[d->count - 1])) > DOCUMENT_MAX_TEXT)
+	w->text_bytes += part_text(&part);
+	truncated = !part_add(d, part, at, &w->last, w->arena) || truncated;
+	w->whole = part_is_whole(text, html);
+	cut_check(w, GMIME_PART(o), text, html);
+	w->html_read = w->html_read || html;
+	if (truncated || w->text_bytes > DOCUMENT_MAX_TEXT)
 		return err_set(w->err, ERR_REJECT, "more than %d bytes, %d lines or %d cells of text",
 		    DOCUMENT_MAX_TEXT, DOCUMENT_MAX_LINES, DOCUMENT_MAX_CELLS);
 	return 0;
@@ -334,77 +363,94 @@ is_attachment(GMimeObject *o)
 	return disposition != NULL && !span_is_nocase(span_of(disposition), "inline");
 }
 
-static int
-walk_object(struct walk *w, GMimeObject *o, int depth, uint16_t alternative)
+static bool
+is_type(GMimeObject *o, const char *type, const char *subtype)
 {
-	GMimeContentType *type = g_mime_object_get_content_type(o);
+	return g_mime_content_type_is_type(g_mime_object_get_content_type(o), type, subtype);
+}
 
+/* RFC 2387: the part that `start` names, else the first one; the others only serve it. */
+static int
+related_root(GMimeMultipart *m)
+{
+	struct span start = span_of(g_mime_object_get_content_type_parameter(GMIME_OBJECT(m), "start"));
+	int	    n = g_mime_multipart_get_count(m);
+
+	if (start.n > 2 && start.p[0] == '<')
+		start = (struct span){start.p + 1, start.n - 2};
+	for (int i = 0; i < n && start.n > 0; i++)
+		if (span_eq(span_of(g_mime_object_get_content_id(g_mime_multipart_get_part(m, i))), start))
+			return i;
+	for (int i = 0; i < n; i++) {
+		GMimeObject *o = g_mime_multipart_get_part(m, i);
+
+		if (GMIME_IS_MULTIPART(o) || is_type(o, "text", "*"))
+			return i;
+	}
+	return 0;
+}
+
+static int	walk_object(struct walk *, GMimeObject *, int depth, struct part_place);
+static int	walk_attached(struct walk *, GMimeMessage *, int depth);
+static int	walk_encoded(struct walk *, GMimePart *, int depth);
+
+static int
+walk_multipart(struct walk *w, GMimeMultipart *m, int depth, struct part_place at)
+{
+	GMimeObject	*o = GMIME_OBJECT(m);
+	bool		 alternative = at.alternative == 0 && is_type(o, "multipart", "alternative");
+	bool		 related = is_type(o, "multipart", "related");
+	int		 root = related ? related_root(m) : 0;
+
+	if (alternative) {
+		at.alternative = ++w->alternatives;
+		w->html_read = false;
+	}
+	if (is_type(o, "multipart", "report"))
+		w->document->report = true;
+	for (int i = 0, n = g_mime_multipart_get_count(m); i < n; i++) {
+		GMimeObject *part = g_mime_multipart_get_part(m, i);
+
+		if (alternative)
+			at.child = ++w->children;
+		if (related && i != root && is_type(part, "text", "*")) {
+			w->mime_parts++;
+			fields_check(w, part);
+		} else if (walk_object(w, part, depth + 1, at) < 0)
+			return -1;
+	}
+	if (alternative && !w->html_read)
+		w->whole = false;	/* the part that was lost may be the other reading */
+	return 0;
+}
+
+static int
+walk_object(struct walk *w, GMimeObject *o, int depth, struct part_place at)
+{
 	if (++w->mime_parts > MESSAGE_MAX_PARTS)
 		return err_set(w->err, ERR_REJECT, "more than %d MIME parts", MESSAGE_MAX_PARTS);
 	if (depth > MESSAGE_MAX_DEPTH)
 		return err_set(w->err, ERR_REJECT, "more than %d levels of MIME parts", MESSAGE_MAX_DEPTH);
 	fields_check(w, o);
-	if (GMIME_IS_MULTIPART(o)) {
-		GMimeMultipart *m = GMIME_MULTIPART(o);
-
-		if (alternative == 0 && g_mime_content_type_is_type(type, "multipart", "alternative"))
-			alternative = ++w->alternatives;
-		if (g_mime_content_type_is_type(type, "multipart", "report"))
-			w->message->document.report = true;
-		for (int i = 0, n = g_mime_multipart_get_count(m); i < n; i++)
-			if (walk_object(w, g_mime_multipart_get_part(m, i), depth + 1, alternative) < 0)
-				return -1;
+	if (GMIME_IS_MULTIPART(o))
+		return walk_multipart(w, GMIME_MULTIPART(o), depth, at);
+	if (GMIME_IS_MESSAGE_PART(o))
+		return walk_attached(w, g_mime_message_part_get_message(GMIME_MESSAGE_PART(o)), depth + 1);
+	w->whole = false;
+	if (!GMIME_IS_PART(o))
 		return 0;
-	}
-	if (GMIME_IS_MESSAGE_PART(o)) {
-		w->forwarded = true;
+	if (is_type(o, "message", "rfc822") || is_type(o, "message", "global"))
+		return walk_encoded(w, GMIME_PART(o), depth + 1);
+	if (is_attachment(o))
 		return 0;
-	}
-	if (!GMIME_IS_PART(o) || is_attachment(o))
-		return 0;
-	if (g_mime_content_type_is_type(type, "text", "plain"))
-		return text_part(w, o, false, alternative);
-	if (g_mime_content_type_is_type(type, "text", "html"))
-		return text_part(w, o, true, alternative);
+	if (is_type(o, "text", "plain"))
+		return text_part(w, o, false, at);
+	if (is_type(o, "text", "html"))
+		return text_part(w, o, true, at);
 	return 0;
 }
 
-static bool
-document_is_empty(const struct document *d)
-{
-	for (size_t i = 0; i < d->count; i++)
-		for (size_t j = 0; j < d->parts[i].count; j++)
-			for (uint16_t k = 0; k < d->parts[i].lines[j].count; k++)
-				if (d->parts[i].lines[j].cells[k].n > 0)
-					return false;
-	return true;
-}
-
-static int
-walk_mail(struct walk *w, struct span mail)
-{
-	GByteArray	*bytes = g_byte_array_new_take((guint8 *)(uintptr_t)mail.p, mail.n);	/* lent: see below */
-	GMimeStream	*stream = g_mime_stream_mem_new();
-	GMimeParser	*parser;
-	GMimeMessage	*message;
-	GMimeObject	*root;
-	int		 rc = 0;
-
-	g_mime_stream_mem_set_byte_array(GMIME_STREAM_MEM(stream), bytes);
-	parser = g_mime_parser_new_with_stream(stream);
-	message = g_mime_parser_construct_message(parser, w->door->options);
-	root = message != NULL ? g_mime_message_get_mime_part(message) : NULL;
-	if (root != NULL)
-		rc = walk_object(w, root, 0, 0);
-	if (message != NULL)
-		g_object_unref(message);
-	g_object_unref(parser);
-	g_object_unref(stream);
-	g_byte_array_free(bytes, FALSE);	/* the mail is not its own to free */
-	return rc;
-}
-
-/* ---- the mail's own header */
+/* ---- a message's own header */
 
 static struct span
 field_text(struct walk *w, const struct header *h, const char *name)
@@ -451,63 +497,172 @@ field_message_id(const struct header *h, struct arena *a)
 	return id;
 }
 
+/* The Date field; 0 if missing or unreadable. */
+static int64_t
+field_date_ms(const struct header *h, struct arena *a)
+{
+	size_t				 count;
+	const struct header_field	*f = header_find(h, "Date", &count);
+	struct err			 ignored;
+	int64_t				 ms;
+
+	return f != NULL && clock_parse_mail(header_unfold(f->value, a), &ms, &ignored) == 0 ? ms : 0;
+}
+
+/* What the rules see of the header of the message that is walked. */
 static void
 fields_read(struct walk *w, const struct header *h)
 {
-	struct message			*m = w->message;
-	struct span			 automatic;
-	size_t				 count;
-	const struct header_field	*date = header_find(h, "Date", &count);
-	struct err			 ignored;
-	char				*lower;
+	struct document	*d = w->document;
+	int64_t		 date_ms = field_date_ms(h, w->arena);
+	struct span	 automatic;
+	char		*lower;
 
-	m->document.subject = field_text(w, h, "Subject");
-	m->document.from = field_text(w, h, "From");
-	m->document.reply = field_there(h, "In-Reply-To") || field_there(h, "References");
+	d->subject = field_text(w, h, "Subject");
+	d->from = field_text(w, h, "From");
+	d->reply = field_there(h, "In-Reply-To") || field_there(h, "References");
+	if (date_ms > 0)
+		d->year = clock_year(date_ms - DOCUMENT_NEW_YEAR_MS);
 	automatic = field_text(w, h, "Auto-Submitted");
 	lower = arena_textn(w->arena, automatic.p, automatic.n);
 	for (size_t i = 0; i < automatic.n; i++)
 		if (lower[i] >= 'A' && lower[i] <= 'Z')
 			lower[i] = (char)(lower[i] + 32);
-	m->document.auto_submitted = (struct span){lower, automatic.n};
-	m->message_id = field_message_id(h, w->arena);
-	if (date == NULL || clock_parse_mail(header_unfold(date->value, w->arena), &m->date_ms, &ignored) < 0)
-		m->date_ms = 0;
-	if (m->date_ms > 0)
-		m->document.year = clock_year(m->date_ms - DOCUMENT_NEW_YEAR_MS);
+	d->auto_submitted = (struct span){lower, automatic.n};
+	d->parts = arena_array(w->arena, DOCUMENT_MAX_PARTS, sizeof *d->parts);
+}
+
+static void
+own_fields_read(struct walk *w, const struct header *h)
+{
+	fields_read(w, h);
+	w->message->message_id = field_message_id(h, w->arena);
+	w->message->date_ms = field_date_ms(h, w->arena);
 	if (h->malformed)
 		doubt(w, "header-malformed");
 }
 
-static int
-dashes_check(struct span mail, struct err *e)
-{
-	ptrdiff_t	at = -1;
-	int		count = 0;
+/* ---- whole messages */
 
-	while ((at = span_find(mail, SPAN_LIT("\n--"), (size_t)(at + 1))) >= 0)
-		if (++count > MESSAGE_MAX_DASHES)
-			return err_set(e, ERR_REJECT, "more than %d lines that look like boundaries", MESSAGE_MAX_DASHES);
+/*
+ * Forwards unwrapped, and what came attached kept, unless the message says something of its own about it:
+ * a reply, an automatic one or a bounce is no forward.
+ */
+static void
+document_finish(struct walk *w)
+{
+	struct document *d = w->document;
+
+	forward_unwrap(d, w->arena);
+	if (d->report || (d->reply && !d->forward) || span_is(span_take(d->auto_submitted, 12), "auto-replied"))
+		d->attached_count = 0;
+}
+
+/* A message's body, and what is attached to it. */
+static int
+walk_message(struct walk *w, GMimeMessage *message, int depth)
+{
+	GMimeObject *root = g_mime_message_get_mime_part(message);
+
+	if (root != NULL && walk_object(w, root, depth, (struct part_place){0}) < 0)
+		return -1;
+	document_finish(w);
 	return 0;
+}
+
+/* A message in a message: a document of its own. */
+static int
+walk_attached(struct walk *w, GMimeMessage *message, int depth)
+{
+	struct document	*outer = w->document;
+	struct part_place last = w->last;
+	struct header	 h = {0};
+	GMimeHeaderList	*list;
+	size_t		 bytes = 0;
+	int		 n, rc;
+
+	if (message == NULL)
+		return 0;
+	if (outer->attached == NULL)
+		outer->attached = arena_array(w->arena, MESSAGE_MAX_ATTACHED, sizeof *outer->attached);
+	if (outer->attached_count == MESSAGE_MAX_ATTACHED)
+		return err_set(w->err, ERR_REJECT, "more than %d attached messages", MESSAGE_MAX_ATTACHED);
+	list = g_mime_object_get_header_list(GMIME_OBJECT(message));
+	n = g_mime_header_list_get_count(list);
+	if (n > HEADER_MAX_FIELDS)
+		return err_set(w->err, ERR_REJECT, "more than %d header fields", HEADER_MAX_FIELDS);
+	h.fields = arena_array(w->arena, (size_t)n, sizeof *h.fields);
+	for (int i = 0; i < n; i++) {
+		GMimeHeader		*field = g_mime_header_list_get_header_at(list, i);
+		struct header_field	 f = {span_of(g_mime_header_get_name(field)), span_of(g_mime_header_get_raw_value(field))};
+
+		if ((bytes += f.name.n + f.value.n) > READING_MAX_HEADERS)
+			return err_set(w->err, ERR_REJECT, "more than %d bytes of header", READING_MAX_HEADERS);
+		h.fields[h.count++] = (struct header_field){arena_span(w->arena, f.name), arena_span(w->arena, f.value)};
+	}
+	w->document = &outer->attached[outer->attached_count++];
+	fields_read(w, &h);
+	rc = walk_message(w, message, depth);
+	w->document = outer;
+	w->last = last;
+	return rc;
+}
+
+/* Parses bytes, which live as long as the arena, and walks the message: as the mail, or as attached. */
+static int
+walk_bytes(struct walk *w, struct span bytes, int depth, bool attached)
+{
+	GByteArray	*lent = g_byte_array_new_take((guint8 *)(uintptr_t)bytes.p, bytes.n);	/* given back below */
+	GMimeStream	*stream = g_mime_stream_mem_new();
+	struct span	 outer = w->bytes;
+	GMimeParser	*parser;
+	GMimeMessage	*message;
+	int		 rc = 0;
+
+	w->bytes = bytes;
+	g_mime_stream_mem_set_byte_array(GMIME_STREAM_MEM(stream), lent);
+	parser = g_mime_parser_new_with_stream(stream);
+	message = g_mime_parser_construct_message(parser, w->door->options);
+	if (message != NULL)
+		rc = attached ? walk_attached(w, message, depth) : walk_message(w, message, depth);
+	if (message != NULL)
+		g_object_unref(message);
+	g_object_unref(parser);
+	g_object_unref(stream);
+	g_byte_array_free(lent, FALSE);
+	w->bytes = outer;
+	return rc;
+}
+
+/* RFC 2046 5.2.1 forbids encodings around a message; GMime then gives it as a part like others. */
+static int
+walk_encoded(struct walk *w, GMimePart *part, int depth)
+{
+	struct span bytes;
+
+	if (part_bytes(w, part, &bytes) < 0 || dashes_check(bytes, w->err) < 0)
+		return -1;
+	return walk_bytes(w, bytes, depth, true);
 }
 
 int
 message_read(struct message_door *door, struct span mail, struct arena *a, struct message *m, struct err *e)
 {
-	struct walk	w = {.door = door, .arena = a, .message = m, .err = e};
+	struct walk	w = {.door = door, .arena = a, .message = m, .document = &m->document, .err = e};
 	struct header	h;
 	int		rc;
 
-	*m = (struct message){0};
-	m->document.parts = arena_array(a, DOCUMENT_MAX_PARTS, sizeof *m->document.parts);
+	*m = (struct message){.sources = arena_array(a, MESSAGE_MAX_PARTS, sizeof *m->sources)};
 	if (header_split(mail, a, &h, e) < 0 || dashes_check(mail, e) < 0)
 		return -1;
-	fields_read(&w, &h);
-	door->warned = &m->reasons;
-	rc = walk_mail(&w, mail);
-	door->warned = NULL;
-	if (rc == 0 && w.forwarded && document_is_empty(&m->document))
-		doubt(&w, "forwarded");
+	own_fields_read(&w, &h);
+	door->walk = &w;
+	rc = walk_bytes(&w, mail, 0, false);
+	door->walk = NULL;
+	if (w.open && w.whole)
+		reasons_add(&m->reasons, "boundary-missing", false, -1);
+	else if (w.open)
+		doubt(&w, "truncated");
 	return rc;
 }
 

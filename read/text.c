@@ -212,7 +212,7 @@ text_close(struct text_charsets *t)
 
 /* ---- visible text */
 
-enum rune_kind { RUNE_PLAIN, RUNE_SPACE, RUNE_LINE, RUNE_INVISIBLE, RUNE_CONTROL, RUNE_BIDI };
+enum rune_kind { RUNE_PLAIN, RUNE_SPACE, RUNE_LINE, RUNE_INVISIBLE, RUNE_CONTROL, RUNE_BIDI, RUNE_DIGIT };
 
 static enum rune_kind
 rune_kind(uint32_t c)
@@ -230,7 +230,7 @@ rune_kind(uint32_t c)
 		{ 0x2028, 0x2029, RUNE_LINE }, { 0x202a, 0x202e, RUNE_BIDI }, { 0x202f, 0x202f, RUNE_SPACE },
 		{ 0x205f, 0x205f, RUNE_SPACE }, { 0x2060, 0x2065, RUNE_INVISIBLE }, { 0x2066, 0x2069, RUNE_BIDI },
 		{ 0x206a, 0x206f, RUNE_INVISIBLE }, { 0x3000, 0x3000, RUNE_SPACE },
-		{ 0x3164, 0x3164, RUNE_INVISIBLE }, { 0xfe00, 0xfe0f, RUNE_INVISIBLE },
+		{ 0x3164, 0x3164, RUNE_INVISIBLE }, { 0xfdd0, 0xfdef, RUNE_CONTROL }, { 0xfe00, 0xfe0f, RUNE_INVISIBLE },
 		{ 0xfeff, 0xfeff, RUNE_INVISIBLE }, { 0xffa0, 0xffa0, RUNE_INVISIBLE },
 		{ 0xfff9, 0xfffb, RUNE_INVISIBLE }, { 0xe0000, 0xe0fff, RUNE_INVISIBLE },
 	};
@@ -240,7 +240,7 @@ rune_kind(uint32_t c)
 	for (size_t i = 0; i < COUNT(ranges) && c >= ranges[i].from; i++)
 		if (c <= ranges[i].to)
 			return ranges[i].kind;
-	return RUNE_PLAIN;
+	return c >= 0x80 && g_unichar_isdigit(c) ? RUNE_DIGIT : RUNE_PLAIN;
 }
 
 static bool
@@ -253,9 +253,22 @@ is_plain_ascii(struct span s)
 	return true;
 }
 
+/* A mark of rules/document.h for what stood here; a run of the same needs one. */
 static void
-rune_put(struct arena_buf *b, uint32_t c, struct span as, struct reasons *r)
+mark_put(struct arena_buf *b, unsigned mark)
 {
+	unsigned	c = DOCUMENT_MARK + (unsigned)__builtin_ctz(mark);
+	char		utf8[3] = {(char)(0xe0 | c >> 12), (char)(0x80 | (c >> 6 & 0x3f)), (char)(0x80 | (c & 0x3f))};
+
+	if (b->n < sizeof utf8 || memcmp(b->p + b->n - sizeof utf8, utf8, sizeof utf8) != 0)
+		arena_put(b, utf8, sizeof utf8);
+}
+
+static void
+rune_put(struct arena_buf *b, uint32_t c, struct span as)
+{
+	char digit;
+
 	switch (rune_kind(c)) {
 	case RUNE_PLAIN:
 		arena_put(b, as.p, as.n);
@@ -267,15 +280,41 @@ rune_put(struct arena_buf *b, uint32_t c, struct span as, struct reasons *r)
 		arena_put(b, "\n", 1);
 		break;
 	case RUNE_INVISIBLE:
-		reasons_add(r, "removed-characters", false, -1);
+		mark_put(b, DOCUMENT_REMOVED);
 		break;
 	case RUNE_CONTROL:
-		reasons_add(r, "control-characters", true, -1);
+		mark_put(b, DOCUMENT_CONTROL);
 		break;
 	case RUNE_BIDI:
-		reasons_add(r, "bidi-characters", true, -1);
+		mark_put(b, DOCUMENT_BIDI);
+		break;
+	case RUNE_DIGIT:
+		digit = (char)('0' + g_unichar_digit_value(c));
+		mark_put(b, DOCUMENT_DIGITS);
+		arena_put(b, &digit, 1);
 		break;
 	}
+}
+
+struct span
+text_shown(struct span s, struct arena *a, bool *odd)
+{
+	struct arena_buf b = {.arena = a};
+
+	if (is_plain_ascii(s))
+		return s;
+	arena_put(&b, "", 0);
+	while (s.n > 0) {
+		uint32_t	c;
+		struct span	as = span_take(s, span_rune(s.p, s.n, &c));
+
+		if (c < DOCUMENT_MARK || c >= DOCUMENT_MARK + 8)
+			arena_put(&b, as.p, as.n);
+		else if (1u << (c - DOCUMENT_MARK) != DOCUMENT_REMOVED)
+			*odd = true;
+		s = span_from(s, as.n);
+	}
+	return (struct span){b.p, b.n};
 }
 
 struct span
@@ -304,7 +343,7 @@ text_normalise(struct span s, struct arena *a, struct reasons *r)
 		if (marks > TEXT_MAX_MARKS)
 			reasons_add(r, "undecodable-text", true, -1);
 		else
-			rune_put(&b, c, c == 0xfffd ? SPAN_LIT(TEXT_REPLACEMENT) : as, r);
+			rune_put(&b, c, c == 0xfffd ? SPAN_LIT(TEXT_REPLACEMENT) : as);
 	}
 	nfc = g_utf8_normalize(b.p, (gssize)b.n, G_NORMALIZE_NFC);
 	if (nfc == NULL)	/* not UTF-8, which it is */

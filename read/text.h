@@ -33,9 +33,12 @@ struct span	text_decode(struct text_charsets *, struct span charset, struct span
 struct span	text_unknown(struct span raw, struct arena *, struct reasons *);
 
 /*
- * Valid UTF-8 to visible text: NFC, every kind of space U+0020, line ends LF; what cannot be seen is
- * taken out, as a remark or a doubt. Keeps LF and TAB.
+ * Valid UTF-8 to visible text: NFC, every kind of space U+0020, line ends LF, every kind of digit ASCII.
+ * Keeps LF and TAB. What cannot be seen is taken out, and leaves a mark of rules/document.h: whether it
+ * matters depends on where it stood.
  */
 struct span	text_normalise(struct span, struct arena *, struct reasons *);
+/* The same without the marks; *odd is set if there was one that is not DOCUMENT_REMOVED. */
+struct span	text_shown(struct span, struct arena *, bool *odd);
 
 #endif

@@ -10,6 +10,7 @@ struct document_build {
 	struct span		*line;		/* cells of the line being built */
 	size_t			 cells, line_room;
 	size_t			 text_total, cells_total;
+	uint8_t			 marks;		/* of the line being built */
 	bool			 truncated;
 };
 
@@ -72,6 +73,11 @@ document_put_cell(struct document_build *b, struct span text)
 		uint32_t	r;
 		size_t		len = span_rune(text.p + i, text.n - i, &r);
 
+		if (r >= DOCUMENT_MARK && r < DOCUMENT_MARK + 8) {
+			b->marks |= (uint8_t)(1u << (r - DOCUMENT_MARK));
+			i += len;
+			continue;
+		}
 		if (fold_is_space(r)) {
 			spaces++;
 			tab = tab || r == '\t';
@@ -125,8 +131,10 @@ document_end_line(struct document_build *b, uint16_t table, uint16_t quote)
 	struct span		*cells;
 	size_t			 count = b->cells;
 	bool			 empty = line_empty(b);
+	uint8_t			 marks = b->marks;
 
 	b->cells = 0;
+	b->marks = 0;
 	if (empty) {
 		b->cells_total -= count;	/* an empty line is one empty cell */
 		count = 1;
@@ -153,7 +161,7 @@ document_end_line(struct document_build *b, uint16_t table, uint16_t quote)
 	} else
 		memcpy(cells, b->line, count * sizeof(*cells));
 	l = &b->part.lines[b->part.count++];
-	*l = (struct document_line){cells, (uint16_t)count, table, quote};
+	*l = (struct document_line){cells, (uint16_t)count, table, quote, marks};
 }
 
 struct document_part

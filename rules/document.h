@@ -25,6 +25,17 @@
 /* A mail of January may speak of last December without speaking of the past. */
 #define DOCUMENT_NEW_YEAR_MS	(INT64_C(45) * 24 * 3600 * 1000)
 
+/*
+ * What was done to the text of a line. Text that is to become cells may hold DOCUMENT_MARK + a bit's
+ * number, a noncharacter, for what was taken out there: the builder takes it out and marks the line.
+ */
+#define DOCUMENT_MARK		0xfdd0
+#define DOCUMENT_REMOVED	1	/* characters that nobody sees */
+#define DOCUMENT_CONTROL	2	/* control characters, NUL */
+#define DOCUMENT_BIDI		4	/* characters that turn the writing round */
+#define DOCUMENT_DIGITS		8	/* digits that are not ASCII: they are now */
+#define DOCUMENT_CUT		16	/* the mail ends in this line */
+
 enum document_kind { DOCUMENT_PLAIN, DOCUMENT_HTML };
 
 struct document_line {
@@ -32,6 +43,7 @@ struct document_line {
 	uint16_t		 count;
 	uint16_t		 table;		/* 0: no table; else which table of the part this row is of */
 	uint16_t		 quote;		/* depth of quoting: "> " or blockquote */
+	uint8_t			 marks;		/* DOCUMENT_REMOVED and so on, as bits */
 };
 
 struct document_part {
@@ -42,7 +54,10 @@ struct document_part {
 	size_t			 count;
 };
 
-/* What a rule may look at besides the body; "" where absent, decoded (RFC 2047), spaces folded. */
+/*
+ * What a rule may look at besides the body; "" where absent, decoded (RFC 2047), spaces folded. Of a
+ * mail that was passed on inline, all but auto_submitted and report is said of the one inside.
+ */
 struct document {
 	struct span		 subject;
 	struct span		 from;		/* the From field's display text and address */
@@ -50,8 +65,12 @@ struct document {
 	bool			 reply;		/* has In-Reply-To or References */
 	bool			 report;	/* multipart/report: a bounce or receipt (RFC 6522) */
 	int			 year;		/* of the Date field, less DOCUMENT_NEW_YEAR_MS; 0 unknown */
+	bool			 forward;	/* the parts are a mail that somebody passed on: a doubt */
+	bool			 own_text;	/* who passed it on wrote something too; it is not in the parts */
 	struct document_part	*parts;
 	size_t			 count;
+	struct document		*attached;	/* messages that came with it, for when it has no facts itself */
+	size_t			 attached_count;
 };
 
 /* Cell text at a place, an empty span if there is none. */

@@ -164,6 +164,25 @@ is_quoted(const struct document *d, const struct finding *f)
 	return d->parts[f->part].lines[f->line].quote > 0;
 }
 
+/* What was done to the lines that a claim's values stand in. */
+static void
+marks_add(const struct document *d, struct found_claim *claim)
+{
+	static const struct { unsigned mark; const char *code; bool doubt; } marks[] = {
+		{ DOCUMENT_REMOVED, "removed-characters", false }, { DOCUMENT_CONTROL, "control-characters", true },
+		{ DOCUMENT_BIDI, "bidi-characters", true }, { DOCUMENT_DIGITS, "odd-digits", true },
+		{ DOCUMENT_CUT, "truncated", true },
+	};
+
+	for (int f = 0; f < FIELDS; f++) {
+		const struct evidence *at = &claim->evidence[f];
+
+		for (size_t i = 0; at->text.p != NULL && i < COUNT(marks); i++)
+			if (d->parts[at->part].lines[at->line].marks & marks[i].mark)
+				reasons_add(&claim->reasons, marks[i].code, marks[i].doubt, f);
+	}
+}
+
 static void
 make_claims(const struct work *w, const struct part_fields *f, struct extraction *x)
 {
@@ -198,6 +217,10 @@ make_claims(const struct work *w, const struct part_fields *f, struct extraction
 	list = claims_make(w->rules, all, n, w->arena);
 	if (full || list.too_many)
 		reasons_add(&x->reasons, "too-many-claims", true, -1);
+	if (d->forward)
+		reasons_add(&x->reasons, "forwarded", true, -1);
+	for (int i = 0; i < list.count; i++)
+		marks_add(d, &list.list[i]);
 	x->claims = list.list;
 	x->count = list.count;
 }
@@ -221,6 +244,59 @@ check_bounds(const struct document *d, struct err *e)
 	if (lines > DOCUMENT_MAX_LINES || cells > DOCUMENT_MAX_CELLS || text > DOCUMENT_MAX_TEXT)
 		return err_set(e, ERR_REJECT, "document has %zu lines, %zu cells, %zu bytes: too many",
 		    lines, cells, text);
+	return 0;
+}
+
+/* ---- messages that came attached */
+
+static bool
+has_facts(const struct work *w)
+{
+	return (fields_mask(w, w->shared) & (1u << FIELD_ORG_NUMBER | 1u << FIELD_MSN)) != 0;
+}
+
+/* Takes what an attached message says; of several, the claims of all approvals. */
+static void
+attached_take(const struct extraction *one, struct arena *a, struct extraction *x)
+{
+	struct found_claim *claims = x->claims;
+
+	if (one->kind == RULE_NONE || (x->kind == RULE_APPROVAL && one->kind != RULE_APPROVAL))
+		return;
+	for (int i = 0; i < one->reasons.count; i++)
+		reasons_add(&x->reasons, one->reasons.list[i].code, one->reasons.list[i].doubt, one->reasons.list[i].field);
+	reasons_add(&x->reasons, "forwarded", true, -1);
+	if (one->kind != RULE_APPROVAL && x->kind != RULE_NONE)
+		return;
+	x->kind = one->kind;
+	x->rule = one->rule;
+	memcpy(x->language, one->language, sizeof(x->language));
+	if (x->count + one->count > EXTRACT_MAX_CLAIMS) {
+		reasons_add(&x->reasons, "too-many-claims", true, -1);
+		return;
+	}
+	x->claims = arena_array(a, (size_t)(x->count + one->count), sizeof(*claims));
+	for (int i = 0; i < x->count; i++)
+		x->claims[i] = claims[i];
+	for (int i = 0; i < one->count; i++)
+		x->claims[x->count++] = one->claims[i];
+}
+
+/* A mail that brings others and has no facts of its own says what they say. */
+static int
+extract_attached(const struct rules *rules, const struct document *d, struct arena *a, struct extraction *x,
+    struct err *e)
+{
+	struct extraction own = *x, one;
+
+	x->kind = RULE_NONE;
+	for (size_t i = 0; i < d->attached_count; i++) {
+		if (extract(rules, &d->attached[i], a, &one, e) < 0)
+			return -1;
+		attached_take(&one, a, x);
+	}
+	if (x->kind == RULE_NONE)
+		*x = own;
 	return 0;
 }
 
@@ -252,5 +328,7 @@ extract(const struct rules *rules, const struct document *d, struct arena *a, st
 	if (x->kind == RULE_APPROVAL)
 		make_claims(&w, c.fields, x);
 	x->trace = (struct span){trace.p != NULL ? trace.p : "", trace.n};
+	if (d->attached_count > 0 && !has_facts(&w))
+		return extract_attached(rules, d, a, x, e);
 	return 0;
 }

@@ -45,9 +45,11 @@ static const struct reason known[] = {
 	{ "undecodable-text",		true,	-1 },
 	{ "control-characters",		true,	-1 },
 	{ "bidi-characters",		true,	-1 },
+	{ "odd-digits",			true,	-1 },
 	{ "hidden-text",		true,	-1 },
 	{ "removed-characters",		false,	-1 },
 	{ "charset-guessed",		false,	-1 },
+	{ "boundary-missing",		false,	-1 },
 	/* what the rules found */
 	{ "missing-org-number",		true,	-1 },
 	{ "missing-merchant-name",	true,	-1 },

@@ -70,8 +70,8 @@ static const struct { const char *name, *html, *want, *doubt; } rows[] = {
 	{ "a share of no size", "<p style='font-size:0'><span style='font-size:1.5em'>a</span>b", "", "" },
 	{ "visible in the invisible", "<p style='visibility:hidden'>a<span style='visibility:visible'>b</span></p>", "b\n", "" },
 	{ "nothing shows in what is gone", "<p style='display:none'><span style='display:block;font-size:9px'>a</span></p>", "", "" },
-	{ "soft hyphens", "<p>12&shy;34&zwnj;56</p>", "123456\n", "removed-characters" },
-	{ "writing turned round", "<p>12&#x202e;34</p>", "1234\n", "bidi-characters" },
+	{ "soft hyphens", "<p>12&shy;34&zwnj;56</p>", "123456\n", "" },
+	{ "writing turned round", "<p>12&#x202e;34</p>", "1234\n", "" },
 	{ "unclosed, crossed, stray", "</p><b>a<i>b</b>c</i><td>d<table><tr>e<td>f", "abcde\n#1 f\n", "" },
 	{ "nothing", "", "", "" },
 };
