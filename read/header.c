@@ -79,6 +79,50 @@ header_split(struct span mail, struct arena *a, struct header *h, struct err *e)
 	return 0;
 }
 
+/* A name and a colon, or white space. */
+static bool
+line_is_header(struct span line)
+{
+	size_t i = 0;
+
+	if (line.n > 0 && (line.p[0] == ' ' || line.p[0] == '\t'))
+		return true;
+	while (i < line.n && line.p[i] > 0x20 && line.p[i] < 0x7f && line.p[i] != ':')
+		i++;
+	while (i < line.n && (line.p[i] == ' ' || line.p[i] == '\t'))
+		i++;
+	return i < line.n && line.p[i] == ':';
+}
+
+int
+header_bounds_check(struct span mail, struct err *e)
+{
+	size_t	lines = 0, bytes = 0, content = 0;	/* the last: of the field that is looked at */
+	bool	is_content = false;
+
+	while (mail.n > 0) {
+		struct span line;
+
+		span_cut(&mail, '\n', &line);
+		if (!line_is_header(line)) {
+			is_content = false;
+			continue;
+		}
+		if (line.p[0] != ' ' && line.p[0] != '\t') {
+			is_content = span_is_nocase(span_take(line, 8), "Content-");
+			content = 0;
+		}
+		bytes += line.n;
+		content += line.n;
+		if (is_content && content > HEADER_MAX_CONTENT)
+			return err_set(e, ERR_REJECT, "more than %d bytes in one field of a part's header", HEADER_MAX_CONTENT);
+		if (++lines > HEADER_MAX_LINES || bytes > HEADER_MAX_BYTES)
+			return err_set(e, ERR_REJECT, "more than %d lines or %d bytes that look like header fields of parts",
+			    HEADER_MAX_LINES, HEADER_MAX_BYTES);
+	}
+	return 0;
+}
+
 const struct header_field *
 header_find(const struct header *h, const char *name, size_t *count)
 {

@@ -49,6 +49,25 @@ words_are_known(struct span s)
 	return true;
 }
 
+/* Windows-1252 called Latin-1 comes out of GMime as control characters that nobody sends. */
+static struct span
+controls_mend(struct message_door *m, struct span s, struct arena *a, struct reasons *r)
+{
+	struct arena_buf b = {.arena = a};
+
+	arena_put(&b, "", 0);
+	while (s.n > 0) {
+		uint32_t	c;
+		struct span	as = span_take(s, span_rune(s.p, s.n, &c));
+
+		s = span_from(s, as.n);
+		if (c >= 0x80 && c < 0xa0)
+			as = text_decode(m->charsets, SPAN_LIT("windows-1252"), (struct span){as.p + 1, 1}, a, r);
+		arena_put(&b, as.p, as.n);
+	}
+	return (struct span){b.p, b.n};
+}
+
 struct span
 message_decode(struct message_door *m, struct span value, struct arena *a, bool *unclear)
 {
@@ -68,7 +87,7 @@ message_decode(struct message_door *m, struct span value, struct arena *a, bool 
 	}
 	if (span_find(text, SPAN_LIT(TEXT_REPLACEMENT), 0) >= 0)
 		*unclear = true;
-	text = text_shown(text_normalise(text, a, &r), a, &odd);
+	text = text_shown(text_normalise(controls_mend(m, text, a, &r), a, &r), a, &odd);
 	if (reasons_doubt(&r) || odd)
 		*unclear = true;
 	return text;
@@ -276,7 +295,7 @@ source_keep(struct message *m, bool html, struct span text)
 		m->sources[m->source_count++] = (struct message_source){html, text};
 }
 
-/* Is a transfer encoding broken off: a soft line break, or base64 that is no multiple of four? */
+/* Is a transfer encoding broken off: half a "=C3", or base64 that is no multiple of four? */
 static bool
 encoding_is_cut(GMimePart *part, struct span encoded)
 {
@@ -285,7 +304,7 @@ encoding_is_cut(GMimePart *part, struct span encoded)
 
 	switch (g_mime_part_get_content_encoding(part)) {
 	case GMIME_CONTENT_ENCODING_QUOTEDPRINTABLE:
-		return end.n > 1 && (end.p[end.n - 1] == '=' || end.p[end.n - 2] == '=');
+		return end.n > 1 && end.p[end.n - 2] == '=';
 	case GMIME_CONTENT_ENCODING_BASE64:
 		for (size_t i = 0; i < end.n; i++)
 			n += memchr(" \t\r\n", end.p[i], 4) == NULL;
@@ -311,6 +330,7 @@ cut_check(struct walk *w, GMimePart *part, struct span text, bool html)
 	GMimeStream		*stream = content != NULL ? g_mime_data_wrapper_get_stream(content) : NULL;
 	struct document_part	*p = &w->document->parts[w->document->count - 1];
 	struct span		 encoded;
+	bool			 line_ends;	/* or its encoding does: some encoders end a mail in a soft line break */
 
 	if (stream == NULL || (size_t)stream->bound_end < w->bytes.n)
 		return;
@@ -318,7 +338,9 @@ cut_check(struct walk *w, GMimePart *part, struct span text, bool html)
 	if (encoding_is_cut(part, encoded) ||
 	    (html && part_is_cut_html(text)))
 		doubt(w, "truncated");
-	else if (encoded.n > 0 && encoded.p[encoded.n - 1] != '\n' && encoded.p[encoded.n - 1] != '>' && p->count > 0)
+	line_ends = text.n == 0 || text.p[text.n - 1] == '\n' || text.p[text.n - 1] == '>' ||
+	    (g_mime_part_get_content_encoding(part) == GMIME_CONTENT_ENCODING_BASE64 && span_trim(encoded).n < encoded.n);
+	if (!line_ends && p->count > 0)
 		p->lines[p->count - 1].marks |= DOCUMENT_CUT;
 }
 
@@ -640,7 +662,7 @@ walk_encoded(struct walk *w, GMimePart *part, int depth)
 {
 	struct span bytes;
 
-	if (part_bytes(w, part, &bytes) < 0 || dashes_check(bytes, w->err) < 0)
+	if (part_bytes(w, part, &bytes) < 0 || dashes_check(bytes, w->err) < 0 || header_bounds_check(bytes, w->err) < 0)
 		return -1;
 	return walk_bytes(w, bytes, depth, true);
 }
@@ -653,7 +675,7 @@ message_read(struct message_door *door, struct span mail, struct arena *a, struc
 	int		rc;
 
 	*m = (struct message){.sources = arena_array(a, MESSAGE_MAX_PARTS, sizeof *m->sources)};
-	if (header_split(mail, a, &h, e) < 0 || dashes_check(mail, e) < 0)
+	if (header_split(mail, a, &h, e) < 0 || dashes_check(mail, e) < 0 || header_bounds_check(mail, e) < 0)
 		return -1;
 	own_fields_read(&w, &h);
 	door->walk = &w;

@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#define TEXT_PIECE 500	/* bytes, about, that are composed at once */
+
 /* ---- charsets */
 
 /*
@@ -41,6 +43,7 @@ static const struct { const char *names, *iconv; } charsets[] = {
 };
 #define CHARSETS COUNT(charsets)
 #define CHARSET_1252 0		/* charsets[0] */
+#define CHARSET_LATIN9 1
 
 struct text_charsets {
 	iconv_t	cd[CHARSETS];
@@ -102,15 +105,22 @@ charset_convert(iconv_t cd, struct span s, struct arena *a, bool *bad)
 	return (struct span){b.p, b.n};
 }
 
+static bool
+is_ascii(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0x80)
+			return false;
+	return true;
+}
+
 /* Text without a label, or with one that is often wrong: UTF-8 if it is that, else windows-1252. */
 static struct span
 text_guess(struct text_charsets *t, struct span raw, bool said_utf8, struct arena *a, struct reasons *r)
 {
-	bool bad = false, ascii = true;
+	bool bad = false;
 
-	for (size_t i = 0; i < raw.n && ascii; i++)
-		ascii = (unsigned char)raw.p[i] < 0x80;
-	if (ascii)
+	if (is_ascii(raw))
 		return raw;
 	if (!said_utf8 || !span_utf8(raw))
 		reasons_add(r, "charset-guessed", false, -1);
@@ -166,6 +176,10 @@ text_decode(struct text_charsets *t, struct span charset, struct span raw, struc
 	i = charset_find(charset);
 	if (i < 0)
 		return text_unknown(raw, a, r);
+	if (i <= CHARSET_LATIN9 && span_utf8(raw) && !is_ascii(raw)) {	/* by chance that is next to impossible */
+		reasons_add(r, "charset-guessed", false, -1);
+		return raw;
+	}
 	if (word_in(charset, "utf-16 utf16"))
 		i = text_utf16(raw);
 	text = charset_convert(t->cd[i], raw, a, &bad);
@@ -317,12 +331,42 @@ text_shown(struct span s, struct arena *a, bool *odd)
 	return (struct span){b.p, b.n};
 }
 
+/*
+ * NFC, piece by piece: GLib moves the rest of its text for each letter that it composes. A piece ends
+ * before a letter that is no mark and does not compose with the one before it.
+ */
+static struct span
+nfc(struct span s, struct arena *a)
+{
+	struct arena_buf out = {.arena = a};
+
+	arena_put(&out, "", 0);
+	while (s.n > 0) {
+		uint32_t	before = 0, c, together;
+		size_t		n = 0;
+		char		*piece;
+
+		while (n < s.n) {
+			size_t length = span_rune(s.p + n, s.n - n, &c);
+
+			if (n >= TEXT_PIECE && g_unichar_combining_class(c) == 0 && !g_unichar_compose(before, c, &together))
+				break;
+			before = c;
+			n += length;
+		}
+		piece = g_utf8_normalize(s.p, (gssize)n, G_NORMALIZE_NFC);
+		arena_put(&out, piece != NULL ? piece : s.p, piece != NULL ? strlen(piece) : n);	/* it is UTF-8 without NUL */
+		g_free(piece);
+		s = span_from(s, n);
+	}
+	return (struct span){out.p, out.n};
+}
+
 struct span
 text_normalise(struct span s, struct arena *a, struct reasons *r)
 {
 	struct arena_buf b = {.arena = a};
 	struct span	 as;
-	char		*nfc;
 	int		 marks = 0;	/* combining ones, on end */
 
 	if (is_plain_ascii(s))
@@ -345,10 +389,5 @@ text_normalise(struct span s, struct arena *a, struct reasons *r)
 		else
 			rune_put(&b, c, c == 0xfffd ? SPAN_LIT(TEXT_REPLACEMENT) : as);
 	}
-	nfc = g_utf8_normalize(b.p, (gssize)b.n, G_NORMALIZE_NFC);
-	if (nfc == NULL)	/* not UTF-8, which it is */
-		return (struct span){b.p, b.n};
-	s = arena_span(a, span_of(nfc));
-	g_free(nfc);
-	return s;
+	return nfc((struct span){b.p, b.n}, a);
 }

@@ -2,8 +2,8 @@
  * text - bytes in some charset to visible UTF-8
  *
  * Charsets are a closed list, opened by text_open(), since none can be opened behind read/lock. Wrong
- * labels are common: what is called us-ascii, UTF-8 or nothing is UTF-8 if it is that, else
- * windows-1252. All results live in the arena; what is lost or taken out on the way is a reason.
+ * labels are common: what is called us-ascii, UTF-8, Latin-1 or nothing is UTF-8 if it is that, else
+ * windows-1252 (or Latin-9, if it says so). All results live in the arena; what is lost or taken out on the way is a reason.
  */
 #ifndef READ_TEXT_H
 #define READ_TEXT_H

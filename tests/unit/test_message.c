@@ -7,6 +7,7 @@
 
 #include <string.h>
 
+#include "read/header.h"
 #include "read/message.h"
 #include "read/reading.h"
 
@@ -79,6 +80,9 @@ static const struct { const char *name, *mail, *want, *reasons; } rows[] = {
 	{ "latin1 that is windows-1252", TEXT("iso-8859-1") "\n\x80 \x96\n", "plain0\n\xe2\x82\xac \xe2\x80\x93\n", "" },
 	{ "us-ascii that is UTF-8", TEXT("us-ascii") "\n\xc3\xa5\n", "plain0\n\xc3\xa5\n", "charset-guessed" },
 	{ "UTF-8 that is latin1", TEXT("utf-8") "\n\xe5s\n", "plain0\n\xc3\xa5s\n", "charset-guessed" },
+	{ "Latin-1 that is UTF-8", TEXT("iso-8859-1") "\n\xc3\xa5\n", "plain0\n\xc3\xa5\n", "charset-guessed" },
+	{ "Latin-9", TEXT("iso-8859-15") "\n\xa4\xc3\n", "plain0\n\xe2\x82\xac\xc3\x83\n", "" },
+	{ "UTF-16 that says UTF-8", TEXT("utf-8") "Content-Transfer-Encoding: base64\n\nTQBTAE4AOgAgADEACgA=\n", "plain0\nMSN: 1~2\n", "" },
 	{ "no label", "Subject: x\n\n\xc3\xa5\n", "plain0\n\xc3\xa5\n", "charset-guessed" },
 	{ "iso-8859-10", TEXT("\"ISO-8859-10\"") "\n\xe5\n", "plain0\n\xc3\xa5\n", "" },
 	{ "gb2312", TEXT("gb2312") "\n\xc4\xe3\n", "plain0\n\xe4\xbd\xa0\n", "" },
@@ -131,7 +135,11 @@ static const struct { const char *name, *mail, *want, *reasons; } rows[] = {
 	{ "HTML of few tags, whole", "Content-Type: text/html\n\n<p>MSN: 12</p>", "html0\nMSN: 12\n", "" },
 	{ "a last line without end", TEXT("utf-8") "\na\nMSN: 12", "plain0\na\nMSN: 12~16\n", "" },
 	{ "a last line without end in a part that ends", "Content-Type: multipart/mixed; boundary=a\n\n--a\n\nMSN: 12\n--a--", "plain0\nMSN: 12\n", "" },
-	{ "quoted-printable that is cut", TEXT("utf-8") "Content-Transfer-Encoding: quoted-printable\n\nMSN: 12=\n", "plain0\nMSN: 12\n", "truncated" },
+	{ "quoted-printable that is cut", TEXT("utf-8") "Content-Transfer-Encoding: quoted-printable\n\nMSN: 12=3", "plain0\nMSN: 12~16\n", "truncated" },
+	{ "quoted-printable that ends in a soft line break", TEXT("utf-8") "Content-Transfer-Encoding: quoted-printable\n\nMSN: 1=\n2=\n", "plain0\nMSN: 12~16\n", "" },
+	{ "the same after a hard one", TEXT("utf-8") "Content-Transfer-Encoding: quoted-printable\n\nMSN: 1=0A=\n", "plain0\nMSN: 1\n", "" },
+	{ "base64 of a last line without end", TEXT("utf-8") "Content-Transfer-Encoding: base64\n\nTVNOOiAxMjM0\n", "plain0\nMSN: 1234\n", "" },
+	{ "base64 of a last line without end, itself without", TEXT("utf-8") "Content-Transfer-Encoding: base64\n\nTVNOOiAxMjM0", "plain0\nMSN: 1234~16\n", "" },
 	{ "base64 that is cut", TEXT("utf-8") "Content-Transfer-Encoding: base64\n\nTVNOOiAxMjM0NTY\n", "plain0\nMSN: 1234\n", "truncated" },
 	{ "base64 with odd lines", TEXT("utf-8") "Content-Transfer-Encoding: base64\n\nTVN\n OOiA\n\nxMjM0NTY\n=\n", "plain0\nMSN: 123456\n", "" },
 	{ "no MIME-Version", "Content-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: text/html\n\n<p>a\n--a--\n", "html0\na\n", "" },
@@ -200,6 +208,12 @@ header_fields_are_decoded(void **state)
 	assert_int_equal(m.date_ms, 1795339800000);
 	assert_int_equal(message_read(door, SPAN_LIT("Message-ID: <a\x01>\nDate: soon\nSubject: =?x-odd?q?a?=\n\n"), &a, &m, &e), 0);
 	assert_null(m.message_id.p);
+	assert_string_equal(codes(&m.reasons, &a), "undecodable-text");
+	assert_int_equal(message_read(door, SPAN_LIT("Subject: =?utf-8?q?Godkj=C3?=\n =?utf-8?q?=B8dt:?= =?iso-8859-1?q?_=80?=\n =?utf-8*en?q?=C3=A5?=\n\n"), &a, &m, &e), 0);
+	assert_true(span_is(m.document.subject, "Godkj\xc3\xb8""dt: \xe2\x82\xac\xc3\xa5"));
+	assert_string_equal(codes(&m.reasons, &a), "");
+	assert_int_equal(message_read(door, SPAN_LIT("Subject: 12\xe2\x80\x8b""3 \xe2\x80\xae\n\n"), &a, &m, &e), 0);
+	assert_true(span_is(m.document.subject, "123"));
 	assert_int_equal(m.date_ms, 0);
 	assert_string_equal(codes(&m.reasons, &a), "undecodable-text");
 	arena_free(&a);
@@ -213,10 +227,17 @@ what_is_too_much_is_rejected(void **state)
 		{ "text parts", "Content-Type: multipart/mixed; boundary=b\n\n", "--b\n\nx\n", "text parts", 17 },
 		{ "very many parts", "Content-Type: multipart/mixed; boundary=b\n\n", "--b\n", "boundaries", 300000 },
 		{ "levels", "", "Content-Type: multipart/mixed; boundary=b\n\n--b\n", "levels", 40 },
+		{ "fields of parts", "Content-Type: multipart/mixed; boundary=b\n\n--b\n", "X: y\n", "fields of parts", HEADER_MAX_LINES + 1 },
+		{ "bytes of such", "Content-Type: multipart/mixed; boundary=b\n\n--b\n", "X: abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz "
+		    "abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz abcdefghijklmnopqrstuvwxyz\n", "fields of parts", 15000 },
+		{ "one field of a part", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain;\n", " a=b;\n", "one field", HEADER_MAX_CONTENT / 5 + 1 },
+		{ "messages in messages", "", "Content-Type: message/rfc822\n\n", "levels", 30 },
+		{ "attached messages", "Content-Type: multipart/mixed; boundary=b\n\n", "--b\nContent-Type: message/rfc822\n\nSubject: x\n\ny\n", "attached", MESSAGE_MAX_ATTACHED + 1 },
+		{ "header of an attached message", "Content-Type: message/rfc822\n\nX: y\n", "X-A: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\n", "header", 900 },
 		{ "header bytes", "", "X-A: abcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyzabcdefghijklmnopqrstuvwxyz\n", "header", 900 },
 		{ "header fields", "", "X: y\n", "header", 1001 },
 		{ "text", "\n", "abcdefghijklmno\n", "text", DOCUMENT_MAX_TEXT / 16 + 100 },
-		{ "source", "\n", "                               \n", "source", MESSAGE_MAX_SOURCE / 32 + 1 },
+		{ "source", "\n", "a                              \n", "source", MESSAGE_MAX_SOURCE / 32 + 1 },
 	};
 
 	(void)state;
