@@ -23,14 +23,16 @@ enum label { LABEL_FROM, LABEL_DATE, LABEL_TO, LABEL_SUBJECT, LABEL_CC, LABEL_OT
  * As written; "|" parts them. Compared as words_fold() has them, and as written where Yahoo runs them
  * together.
  */
+static const char other_labels[] =
+    "Reply-To|Svar til|Svara till|Vastausosoite|Antwort an|Importance|Priority|Viktighet|Betydning|Prioritet|"
+    "Tärkeys|Wichtigkeit|Attachments|Vedlegg|Vedhæftede filer|Bilagor|Liitteet|Anlagen|Sensitivity";
 static const char *const labels[LABELS] = {
 	[LABEL_FROM] = "From|Fra|Frå|Från|Lähettäjä|Von",
 	[LABEL_DATE] = "Date|Sent|Dato|Sendt|Datum|Skickat|Päivämäärä|Päiväys|Lähetetty|Gesendet|Gesendet am",
 	[LABEL_TO] = "To|Til|Till|Vastaanottaja|An",
 	[LABEL_SUBJECT] = "Subject|Emne|Ämne|Aihe|Betreff",
 	[LABEL_CC] = "Cc|CC|Bcc|Kopi|Kopi til|Kopia|Kopio|Kopie|Blindkopi|Blindkopia|Piilokopio|Blindkopie",
-	[LABEL_OTHER] = "Reply-To|Svar til|Svara till|Vastausosoite|Antwort an|Importance|Priority|Viktighet|Betydning|"
-	    "Prioritet|Tärkeys|Wichtigkeit|Attachments|Vedlegg|Vedhæftede filer|Bilagor|Liitteet|Anlagen|Sensitivity",
+	[LABEL_OTHER] = other_labels,
 };
 
 /* A line with a word of each of the first two says that a forward follows; of the last two, perhaps. */
@@ -87,19 +89,16 @@ words_fold(struct span text, char *out)
 enum forward_prefix
 forward_prefix(struct span subject, struct span *rest)
 {
-	char		word[MAX_PREFIX];
+	char		word[FOLD_ROOM(MAX_PREFIX)];
 	struct span	s = span_trim(subject), before, name;
 
 	while (s.n > 0 && s.p[0] == '[' && span_cut(&s, ']', &before))	/* "[EXT] Fwd: ..." */
 		s = span_trim(s);
 	*rest = span_trim(subject);
-	if (!span_cut(&s, ':', &name) || name.n >= sizeof(word))
+	if (!span_cut(&s, ':', &name) || name.n > MAX_PREFIX)
 		return FORWARD_NONE;
 	span_cut(&name, '[', &before);	/* "Re[2]:" */
-	before = span_trim(before);
-	for (size_t i = 0; i < before.n; i++)
-		word[i] = before.p[i] >= 'A' && before.p[i] <= 'Z' ? (char)(before.p[i] + 32) : before.p[i];
-	name = (struct span){word, before.n};
+	name = words_fold(before, word);
 	if (!word_of(name, replies) && !word_of(name, forwards) && !word_of(name, either))
 		return FORWARD_NONE;
 	*rest = span_trim(s);
@@ -473,6 +472,10 @@ part_unwrap(struct document *d, struct document_part *p, const struct known *kno
 			d->reply = d->reply || (depth == 0 && named == FORWARD_EITHER);
 			break;
 		}
+		if (depth == 0 && named == FORWARD_NONE && !b.said && has_text(l, b.begin)) {
+			d->forward = true;	/* or an old mail under new text: all of it is read, in doubt */
+			break;
+		}
 		if (depth > 0 && named != FORWARD_FORWARD && has_text(l, b.begin))
 			break;	/* what was passed on has text of its own, and is no forward by its Subject */
 		own_text = own_text || has_text(l, b.begin);
@@ -509,6 +512,7 @@ forward_unwrap(struct document *d, struct arena *a)
 
 		if (!part_unwrap(&one, &d->parts[i], known, a)) {
 			d->reply = d->reply || one.reply;
+			d->forward = d->forward || one.forward;
 			continue;
 		}
 		if (first < d->count && alternative == d->parts[i].alternative && alternative > 0)
@@ -525,7 +529,7 @@ forward_unwrap(struct document *d, struct arena *a)
 			alternative = d->parts[i].alternative;
 		}
 	}
-	for (size_t i = 0; i < first && d->forward; i++) {	/* parts before it are its sender's own text */
+	for (size_t i = 0; i < first && first < d->count; i++) {	/* parts before it are its sender's own text */
 		if (alternative > 0 && d->parts[i].alternative == alternative)
 			continue;
 		d->own_text = d->own_text || has_text(d->parts[i].lines, d->parts[i].count);

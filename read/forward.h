@@ -4,8 +4,9 @@
  * Works on finished lines, so that plain text and HTML are one. A forward begins with the header that
  * mail programs write above it (From, Date, To, Subject in Norwegian, Danish, Swedish, Finnish,
  * English or German), under a line that says so or under a Subject that begins with "Fwd:" or its
- * kin. What stands above is its sender's own text: it is taken out, and never read. A reply that
- * quotes is no forward. Decides nothing about trust: document.forward is a doubt for the rules.
+ * kin. What stands above is its sender's own text: it is taken out, and never read. A reply that quotes
+ * is no forward. A bare header under text, where nothing says "forward", may be either: that mail is
+ * left whole, and called a forward. Decides nothing about trust: document.forward is a doubt.
  */
 #ifndef READ_FORWARD_H
 #define READ_FORWARD_H

@@ -307,7 +307,7 @@ encoding_is_cut(GMimePart *part, struct span encoded)
 		return end.n > 1 && end.p[end.n - 2] == '=';
 	case GMIME_CONTENT_ENCODING_BASE64:
 		for (size_t i = 0; i < end.n; i++)
-			n += memchr(" \t\r\n", end.p[i], 4) == NULL;
+			n += end.p[i] > ' ';
 		return n % 4 != 0;
 	case GMIME_CONTENT_ENCODING_DEFAULT:
 	case GMIME_CONTENT_ENCODING_7BIT:

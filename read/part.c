@@ -19,15 +19,16 @@ part_text(const struct document_part *p)
 bool
 part_add(struct document *d, struct document_part part, struct part_place at, struct part_place *last, struct arena *a)
 {
-	struct document_part	*to = d->count > 0 ? &d->parts[d->count - 1] : NULL;
+	struct document_part	*to;
 	struct document_line	*lines;
 	uint16_t		 tables = 0;
 
-	if (to == NULL || at.child == 0 || at.child != last->child || to->kind != part.kind) {
+	if (d->count == 0 || at.child == 0 || at.child != last->child || d->parts[d->count - 1].kind != part.kind) {
 		d->parts[d->count++] = part;
 		*last = at;
 		return true;
 	}
+	to = &d->parts[d->count - 1];
 	if (to->count + part.count > DOCUMENT_MAX_LINES)
 		return false;
 	lines = arena_array(a, to->count + part.count, sizeof *lines);

@@ -275,7 +275,7 @@ attached_take(const struct extraction *one, struct arena *a, struct extraction *
 		reasons_add(&x->reasons, "too-many-claims", true, -1);
 		return;
 	}
-	x->claims = arena_array(a, (size_t)(x->count + one->count), sizeof(*claims));
+	x->claims = arena_array(a, (size_t)x->count + (size_t)one->count, sizeof(*claims));
 	for (int i = 0; i < x->count; i++)
 		x->claims[i] = claims[i];
 	for (int i = 0; i < one->count; i++)

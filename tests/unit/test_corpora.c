@@ -230,6 +230,7 @@ struct forward_result { bool forward, body, from; };
 /* In our languages, what is not unwrapped as the other parser does it, and why. */
 static const struct { const char *file, *why; } forward_exceptions[] = {
 	{ "apple_mail_en_body_variant_13.txt", "its header is half in French" },
+	{ "ionos_one_and_one_en_body_variant_2.txt", "\"Original Message\" under text, as replies have it, and no Subject known: left whole, and in doubt" },
 };
 
 static struct forward_result
@@ -247,6 +248,8 @@ forward_read(const struct json *j, const char *file, struct arena *a)
 	body = file_needed(arena_printf(a, "email-forward-parser/test/fixtures/%s", file), a);
 	if (subject_file == NULL && strncmp(file, "outlook_2019_", 13) == 0)
 		subject_file = "outlook_2019_subject.txt";	/* what it writes is an attribution, as in its replies */
+	if (subject_file == NULL && strncmp(file, "outlook_live_", 13) == 0)
+		subject_file = "outlook_live_en_subject.txt";
 	if (subject_file != NULL)
 		subject = span_trim(file_needed(arena_printf(a, "email-forward-parser/test/fixtures/%s", subject_file), a));
 	arena_puts(&mail, "Content-Type: text/plain; charset=utf-8\nSubject: ");

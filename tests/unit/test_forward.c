@@ -82,6 +82,8 @@ static const struct row inline_ones[] = {
 	{ "quoted mail under what was passed on stays", "Subject: Fwd: x\n\n---------- Forwarded message ---------\nFrom: V <n@v.example>\nDate: m\nSubject: Approved\n\nMSN: 1\n\n"
 	    "From: K <k@c.example>\nSent: m\nTo: V\nSubject: my application\n\nhello\n", "forward|Approved|V <n@v.example>\nMSN: 1\n\nFrom: K <k@c.example>\nSent: m\nTo: V\nSubject: my application\n\nhello\n" },
 	{ "a header and nothing that says so", "Subject: see\n\nFra: V <n@v.example>\nSendt: m\nTil: a@b.example\nEmne: Godkjent\n\nMSN: 1\n", "forward|Godkjent|V <n@v.example>\nMSN: 1\n" },
+	{ "the same under text, which may be news over an old mail", "Subject: x\n\nMSN: 2\n\nFra: V <n@v.example>\nSendt: m\nTil: a@b.example\nEmne: y\n\nMSN: 1\n",
+	    "forward|x|\nMSN: 2\n\nFra: V <n@v.example>\nSendt: m\nTil: a@b.example\nEmne: y\n\nMSN: 1\n" },
 	{ "only the Subject says so", "Subject: [EXT] Fwd: Approved\n" REPLY "From: k@c.example\n\nMSN: 1\n", "forward|[EXT] Fwd: Approved|k@c.example\nMSN: 1\n" },
 	{ "both readings", "Subject: Fwd: x\nContent-Type: multipart/alternative; boundary=b\n\n--b\n\nown\n---------- Forwarded message ---------\nFrom: V <n@v.example>\nDate: m\nSubject: Approved\n\nMSN: 1\n"
 	    "--b\n" HTML "\nown<br>---------- Forwarded message ---------<br>From: V &lt;n@v.example&gt;<br>Date: m<br>Subject: Approved<br><br>MSN: 1\n--b--\n", "forward+|Approved|V <n@v.example>\nMSN: 1\nMSN: 1\n" },
