@@ -8,6 +8,7 @@ SYSCONFDIR ?= /etc
 VERSION	:= 0.1.0
 PYTHON	:= /usr/bin/python3
 JOBS	:= -j$(shell nproc)
+,	:= ,
 
 # What each program links, so that neither loads what it does not use.
 PKG_MAIN   := libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd
@@ -69,6 +70,12 @@ $(BUILD)/tests/%: tests/unit/%.c $(BUILD)/libapprovals.a
 	@echo "  cc $<"
 	$(Q)$(FLAGS) -MMD -MP $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $< \
 		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL) cmocka) $(LIB_MAIN)
+# Two calls of the reader are timed apart.
+$(BUILD)/bench/%: tests/bench/%.c tests/bench/mails.h $(BUILD)/libapprovals.a
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) $(if $(filter children,$*),-Wl$(,)--wrap=html_read -Wl$(,)--wrap=gumbo_parse_with_options) -o $@ $< \
+		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL)) $(LIB_MAIN)
 unit: $(PROGRAMS) $(TESTS)
 	@set -e; for t in $(TESTS); do $$t; done
 
@@ -85,6 +92,12 @@ lint:	# house rules, clang-tidy, shellcheck, mandoc
 	tests/needs.sh lint
 	$(MAKE) $(BUILD)/schema.inc
 	tests/lint.sh
+
+bench: bench-read
+bench-read:	# mails per second on one core, beside GMime alone and other parsers (minutes; nothing is asserted)
+	tests/needs.sh bench
+	$(MAKE) $(JOBS) all $(BUILD)/bench/children $(BUILD)/bench/gmime
+	BUILD=$(BUILD) $(PYTHON) tests/bench/read.py
 
 demo:	# the main job, on private servers, in about a minute
 	tests/needs.sh demo
@@ -105,5 +118,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check lint demo install clean
+.PHONY: force all unit check lint bench bench-read demo install clean
 .DELETE_ON_ERROR:

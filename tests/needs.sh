@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is lacking for a target of the Makefile, and nothing if all is there (then no network is used).
-#   tests/needs.sh build|test|demo|lint
+#   tests/needs.sh build|test|demo|lint|bench
 # Debian and Ubuntu: apt-get, as root or through sudo. Elsewhere it says what to install.
 # Nothing that it installs starts as a system service: policy-rc.d refuses, for that one apt-get.
 set -euo pipefail
@@ -11,6 +11,7 @@ BUILD='gcc make pkg-config libc6-dev libetpan-dev libcurl4-gnutls-dev libcjson-d
 libgmime-3.0-dev libgumbo-dev libyaml-dev libunbound-dev libseccomp-dev libgnutls28-dev libzstd-dev'
 DEMO="$BUILD dovecot-imapd python3 python3-aiosmtpd openssl procps"
 TEST="$DEMO libcmocka-dev python3-pytest libfaketime strace dnsmasq-base ca-certificates"
+BENCH="$BUILD python3 util-linux libmime-tools-perl"
 LINT="$BUILD clang clang-tidy clang-format shellcheck mandoc git"
 PCRE2_FIXED=10.42-1+deb12u2 # Debian 12 shipped 10.42-1, with holes that u2 closes
 
@@ -98,12 +99,12 @@ need() { # need PACKAGES PROGRAMS MODULES: the same need, for Debian and for oth
     fi
 }
 
-# The packages of tests/package.json: once; again only when the lock file is newer.
-need_npm() {
-    local mark=tests/node_modules/.package-lock.json
-    [ -e "$mark" ] && [ ! tests/package-lock.json -nt "$mark" ] && return 0
-    say 'npm ci (tests/package.json)'
-    npm ci --prefix tests --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
+# The packages of FOLDER/package.json: once; again only when the lock file is newer.
+need_npm() { # need_npm FOLDER
+    local mark=$1/node_modules/.package-lock.json
+    [ -e "$mark" ] && [ ! "$1/package-lock.json" -nt "$mark" ] && return 0
+    say "npm ci ($1/package.json)"
+    npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund --loglevel=error >&2 ||
         stop 'npm ci failed: the network is needed for it, once'
     touch "$mark"
 }
@@ -115,7 +116,13 @@ case $what in
         command -v node >/dev/null || TEST="$TEST nodejs"
         command -v npm >/dev/null || TEST="$TEST npm"
         need "$TEST" 'dovecot python3 openssl ps strace dnsmasq node npm' 'aiosmtpd pytest'
-        need_npm
+        need_npm tests
+        ;;
+    bench) # what of other parsers cannot be installed is not run, and said
+        command -v node >/dev/null || BENCH="$BENCH nodejs"
+        command -v npm >/dev/null || BENCH="$BENCH npm"
+        need "$BENCH" 'python3 taskset' ''
+        (need_npm tests/bench) || say 'no packages of npm: their parsers are not run'
         ;;
     lint) need "$LINT" 'clang clang-tidy clang-format shellcheck mandoc git' '' ;;
     as-root)
@@ -123,7 +130,7 @@ case $what in
         install_as_root "$@"
         ;;
     *)
-        echo 'usage: tests/needs.sh build|test|demo|lint' >&2
+        echo 'usage: tests/needs.sh build|test|demo|lint|bench' >&2
         exit 2
         ;;
 esac
