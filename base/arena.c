@@ -143,8 +143,9 @@ arena_free(struct arena *a)
 	a->head = NULL;
 }
 
-void
-arena_put(struct arena_buf *b, const void *p, size_t n)
+/* Room for n more bytes and their NUL. */
+static void
+buf_grow(struct arena_buf *b, size_t n)
 {
 	size_t	 cap = b->cap > 0 ? b->cap : 256;
 	char	*bigger;
@@ -153,14 +154,21 @@ arena_put(struct arena_buf *b, const void *p, size_t n)
 		arena_no_memory();
 	while (cap < b->n + n + 1)
 		cap *= 2;
-	if (cap != b->cap) {
-		bigger = arena_alloc(b->arena, cap);
-		if (b->n > 0)
-			memcpy(bigger, b->p, b->n);
-		b->p = bigger;
-		b->cap = cap;
-	}
-	if (n > 0)
+	bigger = arena_alloc(b->arena, cap);
+	if (b->n > 0)
+		memcpy(bigger, b->p, b->n);
+	b->p = bigger;
+	b->cap = cap;
+}
+
+void
+arena_put(struct arena_buf *b, const void *p, size_t n)
+{
+	if (b->cap - b->n <= n)		/* an empty buffer too: it has no room for the NUL */
+		buf_grow(b, n);
+	if (n == 1)			/* many callers build text byte by byte */
+		b->p[b->n] = *(const char *)p;
+	else if (n > 0)
 		memcpy(b->p + b->n, p, n);
 	b->n += n;
 	b->p[b->n] = '\0';

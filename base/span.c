@@ -161,12 +161,33 @@ rune_decode(const unsigned char *p, size_t n, uint32_t *rune)
 size_t
 span_rune(const char *p, size_t n, uint32_t *rune)
 {
-	size_t len = rune_decode((const unsigned char *)p, n, rune);
+	size_t len;
 
+	if ((unsigned char)p[0] < 0x80) {	/* most of any mail */
+		*rune = (unsigned char)p[0];
+		return 1;
+	}
+	len = rune_decode((const unsigned char *)p, n, rune);
 	if (len > 0)
 		return len;
 	*rune = 0xfffd;
 	return 1;
+}
+
+/* How many bytes of s from byte `at` on are ASCII, or some less: eight are looked at in one go. */
+static size_t
+ascii_run(struct span s, size_t at)
+{
+	const uint64_t	high = UINT64_C(0x8080808080808080);
+	uint64_t	eight;
+	size_t		i = at;
+
+	for (; s.n - i >= sizeof eight; i += sizeof eight) {
+		memcpy(&eight, s.p + i, sizeof eight);
+		if (eight & high)
+			break;
+	}
+	return i - at;
 }
 
 bool
@@ -175,9 +196,12 @@ span_utf8(struct span s)
 	uint32_t	rune;
 	size_t		len;
 
-	for (size_t i = 0; i < s.n; i += len)
+	for (size_t i = 0; i < s.n; i += len) {
+		if ((len = ascii_run(s, i)) > 0)
+			continue;
 		if ((len = rune_decode((const unsigned char *)s.p + i, s.n - i, &rune)) == 0)
 			return false;
+	}
 	return true;
 }
 

@@ -93,6 +93,27 @@ utf8_is_strict(void **state)
 			fail_msg("%s", t[i].name);
 }
 
+/* Eight ASCII bytes are looked at in one go. */
+static void
+a_bad_byte_is_seen_wherever_it_stands(void **state)
+{
+	char text[40];
+
+	(void)state;
+	for (size_t n = 1; n <= sizeof text; n++)
+		for (size_t at = 0; at < n; at++) {
+			memset(text, 'a', sizeof text);
+			assert_true(span_utf8((struct span){text, n}));
+			text[at] = (char)0x80;
+			assert_false(span_utf8((struct span){text, n}));
+			if (at + 1 == n)
+				continue;
+			memcpy(text + at, "\xc3\xa6", 2);
+			assert_true(span_utf8((struct span){text, n}));
+			assert_false(span_utf8((struct span){text, at + 1}));
+		}
+}
+
 static void
 runes_decode_and_bad_bytes_go_one_by_one(void **state)
 {
@@ -140,6 +161,7 @@ main(void)
 		cmocka_unit_test(find_says_where),
 		cmocka_unit_test(digits_are_ascii_digits),
 		cmocka_unit_test(utf8_is_strict),
+		cmocka_unit_test(a_bad_byte_is_seen_wherever_it_stands),
 		cmocka_unit_test(runes_decode_and_bad_bytes_go_one_by_one),
 		cmocka_unit_test(domains_are_ldh_names),
 	};
