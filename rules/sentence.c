@@ -7,6 +7,19 @@
 #define FIRST_YEAR 1990		/* four digits from here on are a year */
 #define LAST_YEAR  2100
 
+/*
+ * The first bytes of the stems (of those that end words: the last), up to FILTER_BYTES, as bits by a hash.
+ * It tells of nearly every word of a mail that no stem fits, so that their number costs little.
+ */
+#define FILTER_BITS	2048	/* some 200 stems leave most of them clear */
+#define FILTER_BYTES	4
+struct filter {
+	struct filter_bits {
+		uint64_t	set[FILTER_BITS / 64];
+		unsigned	lengths;	/* bit n: some stem has n bytes here */
+	} begins, ends, within;
+};
+
 /* Where the walk is: what it has seen of this sentence, and of this clause. */
 struct walk {
 	const struct rules	*rules;
@@ -15,6 +28,7 @@ struct walk {
 	size_t			 from;		/* of the sentence */
 	int			 year;
 	bool			*limit;
+	struct filter		 filter;
 };
 
 static bool
@@ -102,12 +116,81 @@ sentence_end(struct walk *w, size_t end)
 	w->from = end;
 }
 
+static size_t
+filter_bit(const char *p, size_t n)
+{
+	uint32_t h = (uint32_t)n;
+
+	for (size_t i = 0; i < n; i++)
+		h = h * 31 + (unsigned char)p[i];
+	return h % FILTER_BITS;
+}
+
+static void
+filter_set(struct filter_bits *f, const char *p, size_t n)
+{
+	size_t bit = filter_bit(p, n);
+
+	f->set[bit / 64] |= UINT64_C(1) << bit % 64;
+	f->lengths |= 1U << n;
+}
+
+/* May the bytes at p (room of them), or those before `end`, be a stem's? */
+static bool
+filter_has(const struct filter_bits *f, const char *p, size_t room, bool end)
+{
+	for (size_t n = 1; n <= FILTER_BYTES && n <= room; n++) {
+		size_t bit;
+
+		if (!(f->lengths >> n & 1))
+			continue;
+		bit = filter_bit(end ? p - n : p, n);
+		if (f->set[bit / 64] >> bit % 64 & 1)
+			return true;
+	}
+	return false;
+}
+
+static void
+filter_make(const struct rules *r, struct filter *f)
+{
+	for (int i = 0; i < r->stem_count; i++) {
+		struct span	stem = r->phrases[r->stems[i]];
+		size_t		n = stem.n < FILTER_BYTES ? stem.n : FILTER_BYTES;
+
+		switch (r->forms[r->stems[i]]) {
+		case PHRASE_BEGINS:
+			filter_set(&f->begins, stem.p, n);
+			break;
+		case PHRASE_ENDS:
+			filter_set(&f->ends, stem.p + stem.n - n, n);
+			break;
+		case PHRASE_WITHIN:
+			filter_set(&f->within, stem.p, n);
+			break;
+		case PHRASE_WORDS:
+			break;
+		}
+	}
+}
+
+static bool
+filter_passes(const struct filter *f, struct span word)
+{
+	if (filter_has(&f->begins, word.p, word.n, false) || filter_has(&f->ends, word.p + word.n, word.n, true))
+		return true;
+	for (size_t i = 0; i < word.n; i++)
+		if (filter_has(&f->within, word.p + i, word.n - i, false))
+			return true;
+	return false;
+}
+
 static bool
 stem_fits(struct span word, struct span stem, enum phrase_form form)
 {
 	switch (form) {
 	case PHRASE_BEGINS:
-		return span_eq(span_take(word, stem.n), stem);
+		return word.n >= stem.n && word.p[0] == stem.p[0] && span_eq(span_take(word, stem.n), stem);
 	case PHRASE_ENDS:
 		return word.n >= stem.n && span_eq(span_from(word, word.n - stem.n), stem);
 	case PHRASE_WITHIN:
@@ -121,6 +204,8 @@ stem_fits(struct span word, struct span stem, enum phrase_form form)
 static void
 stems_seen(struct walk *w, struct span word, uint8_t where, uint8_t *hits)
 {
+	if (!filter_passes(&w->filter, word))
+		return;
 	for (int i = 0; i < w->rules->stem_count; i++) {
 		int id = w->rules->stems[i];
 
@@ -157,6 +242,7 @@ sentences_scan(const struct rules *r, struct span text, int year, uint8_t where,
 {
 	struct walk w = {.rules = r, .text = text, .year = year, .limit = limit};
 
+	filter_make(r, &w.filter);
 	for (size_t i = 0; i < text.n; i++) {
 		size_t start = i;
 

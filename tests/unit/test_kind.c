@@ -405,6 +405,34 @@ test_what_stands_together_is_asked_within_a_sentence_or_a_clause(void **state)
 			fail_msg("%s: %s", t[i].definition, t[i].text);
 }
 
+/* Words are told to fit none by their first and last bytes: stems of every length must get past that. */
+static void
+test_a_stem_is_found_in_a_word_whatever_their_lengths(void **state)
+{
+	static const char	letters[] = "qwxyzv";
+	char			definition[64], word[64];
+
+	(void)state;
+	for (int n = 1; n <= 6; n++)
+		for (int more = 0; more <= 3; more++) {
+			snprintf(definition, sizeof definition, "{all: ['%.*s*']}", n, letters);
+			snprintf(word, sizeof word, "%.*s%.*s", n, letters, more, "bbb");
+			assert_true(sentence_holds(definition, word));
+			snprintf(word, sizeof word, "b%.*s", n, letters);
+			assert_false(sentence_holds(definition, word));
+			snprintf(definition, sizeof definition, "{all: ['*%.*s']}", n, letters);
+			snprintf(word, sizeof word, "%.*s%.*s", more, "bbb", n, letters);
+			assert_true(sentence_holds(definition, word));
+			snprintf(word, sizeof word, "%.*sb", n, letters);
+			assert_false(sentence_holds(definition, word));
+			snprintf(definition, sizeof definition, "{all: ['*%.*s*']}", n, letters);
+			snprintf(word, sizeof word, "%.*s%.*sb", more, "bbb", n, letters);
+			assert_true(sentence_holds(definition, word));
+			snprintf(word, sizeof word, "%.*sbb", n - 1, letters);
+			assert_false(sentence_holds(definition, word));
+		}
+}
+
 int
 main(void)
 {
@@ -414,6 +442,7 @@ main(void)
 		cmocka_unit_test(test_a_mail_that_says_both_is_an_approval_that_a_person_must_see),
 		cmocka_unit_test(test_the_subject_says_what_a_mail_is_about),
 		cmocka_unit_test(test_what_stands_together_is_asked_within_a_sentence_or_a_clause),
+		cmocka_unit_test(test_a_stem_is_found_in_a_word_whatever_their_lengths),
 	};
 
 	return cmocka_run_group_tests(tests, open_rules, close_rules);
