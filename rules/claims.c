@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "rules/claims.h"
-#include "rules/fold.h"
+#include "rules/value.h"
 
 #define MAX_RECORDS (2 * EXTRACT_MAX_CLAIMS)	/* merchants without units count here too */
 
@@ -27,7 +27,7 @@ struct builder {
 	struct record		*records;
 	int			 record_count;
 	bool			 too_many;
-	enum identifier_scheme	 country;
+	enum identifier_scheme	 country, legal;
 	unsigned		 conflict;		/* of the mail as a whole */
 };
 
@@ -81,24 +81,43 @@ without_stop(struct span s)
 }
 
 /*
- * Which of the schemes that share a label ("Orgnr" is Norwegian and Swedish) has numbers of this form;
- * NONE if none has, or more than one.
+ * Which of the schemes that share a label ("Orgnr" is Norwegian and Swedish, "Organisation number" any) has
+ * numbers of this form; NONE if none has. Eight digits are Danish or Finnish: the merchant's legal form may
+ * tell, else it is NONE.
  */
 static enum identifier_scheme
-scheme_of_label(struct span text, unsigned schemes)
+scheme_of_label(struct span text, unsigned schemes, enum identifier_scheme legal)
 {
-	enum identifier_scheme	fits = IDENTIFIER_NONE, got;
+	enum identifier_scheme	got;
+	unsigned		fits = 0;
 	char			out[IDENTIFIER_TEXT];
 
-	for (int s = IDENTIFIER_NONE + 1; s < IDENTIFIER_SCHEMES && !(schemes & 1u); s++) {
-		if (!(schemes & 1u << s) ||
-		    identifier_read(text, (enum identifier_scheme)s, &got, out) == IDENTIFIER_FORM)
+	if (schemes & 1u)
+		schemes = (1u << IDENTIFIER_SCHEMES) - 2;
+	for (int s = IDENTIFIER_NONE + 1; s < IDENTIFIER_SCHEMES; s++)
+		if ((schemes & 1u << s) &&
+		    identifier_read(text, (enum identifier_scheme)s, &got, out) != IDENTIFIER_FORM)
+			fits |= 1u << s;
+	if (fits != 0 && (fits & (fits - 1)) == 0)
+		return (enum identifier_scheme)__builtin_ctz(fits);
+	return fits & 1u << legal ? legal : IDENTIFIER_NONE;
+}
+
+/* The scheme that the legal forms of all merchants' names tell. */
+static enum identifier_scheme
+legal_of(const struct rules *r, const struct finding *f, int count)
+{
+	enum identifier_scheme said = IDENTIFIER_NONE, s;
+
+	for (int i = 0; i < count; i++) {
+		if (f[i].field != FIELD_MERCHANT_NAME)
 			continue;
-		if (fits != IDENTIFIER_NONE)
+		s = rules_legal_form(r, f[i].text);
+		if (s == IDENTIFIER_NONE || (said != IDENTIFIER_NONE && s != said))
 			return IDENTIFIER_NONE;
-		fits = (enum identifier_scheme)s;
+		said = s;
 	}
-	return fits;
+	return said;
 }
 
 static void
@@ -110,7 +129,7 @@ value_org(struct builder *b, struct value *v)
 	if (hint == IDENTIFIER_NONE)
 		hint = b->country;
 	if (hint == IDENTIFIER_NONE)
-		hint = scheme_of_label(without_stop(v->text), v->found->schemes);
+		hint = scheme_of_label(without_stop(v->text), v->found->schemes, b->legal);
 	v->verdict = identifier_read(without_stop(v->text), hint, &v->scheme, out);
 	v->usable = v->verdict == IDENTIFIER_OK || v->verdict == IDENTIFIER_CHECK_DIGIT;
 	if (v->usable && b->country != IDENTIFIER_NONE && v->scheme != b->country) {
@@ -119,6 +138,21 @@ value_org(struct builder *b, struct value *v)
 	}
 	if (v->usable)
 		v->text = arena_span(b->arena, span_of(out));
+}
+
+/* "#123 456" is 123456. */
+static struct span
+msn_text(struct builder *b, struct span s)
+{
+	struct arena_buf out = {.arena = b->arena};
+
+	s = without_stop(s);
+	if (value_typed(FIELD_MSN, s, 0) != s.n || s.n == 0)
+		return s;
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] >= '0' && s.p[i] <= '9')
+			arena_put(&out, &s.p[i], 1);
+	return (struct span){out.p, out.n};
 }
 
 static void
@@ -136,7 +170,7 @@ values_make(struct builder *b, const struct finding *f, int count)
 		if (f[i].field == FIELD_ORG_NUMBER)
 			value_org(b, v);
 		else if (f[i].field == FIELD_MSN) {
-			v->usable = identifier_msn(without_stop(v->text), msn);
+			v->usable = identifier_msn(msn_text(b, v->text), msn);
 			if (v->usable)
 				v->text = arena_span(b->arena, span_of(msn));
 		}
@@ -214,7 +248,7 @@ records_make(struct builder *b)
 static bool
 is_unit(const struct record *r)
 {
-	return r->v[FIELD_MSN] != NULL || r->group > 0;
+	return r->v[FIELD_MSN] != NULL || (r->group > 0 && r->v[FIELD_SALES_UNIT_NAME] != NULL);
 }
 
 /* The only value of a field in the mail; NULL if there is none, or several. */
@@ -293,7 +327,9 @@ said_before(struct builder *b, int k)
 		if (o->v[FIELD_MSN] == NULL || !value_same(o->v[FIELD_MSN], r->v[FIELD_MSN]))
 			continue;
 		for (int f = 0; f < FIELDS; f++)
-			if (o->v[f] != NULL && r->v[f] != NULL && !value_same(o->v[f], r->v[f]))
+			if (o->v[f] == NULL)
+				o->v[f] = r->v[f];
+			else if (r->v[f] != NULL && !value_same(o->v[f], r->v[f]))
 				b->conflict |= 1u << f;
 		return true;
 	}
@@ -384,7 +420,8 @@ claim_of(const struct builder *b, const struct record *r)
 struct claim_list
 claims_make(const struct rules *rules, const struct finding *f, int count, struct arena *a)
 {
-	struct builder		b = {.rules = rules, .arena = a, .country = country_of(rules, f, count)};
+	struct builder		b = {.rules = rules, .arena = a, .country = country_of(rules, f, count),
+	    .legal = legal_of(rules, f, count)};
 	struct claim_list	out = {0};
 	const struct record	**chosen = arena_array(a, MAX_RECORDS, sizeof(*chosen));
 

@@ -199,6 +199,9 @@ make_claims(const struct work *w, const struct part_fields *f, struct extraction
 		full = full || f[p].full;
 		if (f[p].limit)
 			reasons_add(&x->reasons, "pattern-limit", true, -1);
+		for (int k = 0; k < FIELDS; k++)
+			if (f[p].stray & 1u << k)
+				reasons_add(&x->reasons, "conflict", true, k);
 		if (d->parts[p].alternative > 0) {
 			one[p] = claims_make(w->rules, f[p].list, f[p].count, w->arena);
 			for (size_t q = 0; q < p; q++)

@@ -1,156 +1,49 @@
+#include <limits.h>
 #include <string.h>
 
 #include "rules/fields.h"
-#include "rules/fold.h"
+#include "rules/label.h"
+#include "rules/prose.h"
+#include "rules/rows.h"
+#include "rules/value.h"
 
-#define LABEL_MAX	120	/* bytes of a label in a mail; ours are under 50 */
 #define WRAP_COLUMN	72	/* a line is full when the next word would pass this */
-#define WRAP_LINES	2	/* lines that a wrapped value may go on for */
-#define PATTERN_TIMES	64	/* matches of one pattern in one paragraph */
-
-/* What a cell is as a label. */
-struct heading {
-	const struct label	*label;		/* NULL: none */
-	enum identifier_scheme	 hint;
-	unsigned		 schemes;	/* of the label, where the hint is none */
-	bool			 value;		/* "Label: value" in one cell */
-	size_t			 value_at;
-};
+#define WRAP_LINES	2	/* lines that a wrapped label or value may go on for */
+#define FOOTER_LINES	4	/* of an address between the vendor's name and its number */
 
 struct finder {
-	const struct rules		*rules;
-	int				 owner;
-	const struct document_part	*part;
-	struct arena			*arena;
+	struct rows_reader		 read;
 	struct part_fields		*out;
-	struct heading			*heads;		/* per cell */
+	struct row			*rows;		/* per line */
+	size_t				*first;		/* per line: index of its first piece in heads */
+	struct heading			*heads;		/* per piece */
 	int				*grid;		/* per line: which table or run of columns; 0: none */
 	bool				*across;	/* per grid: units stand side by side */
 	int				 room;		/* findings that out->list has room for */
 	int				 group;
 	int				 across_grid, across_group;
+	int				 section;	/* whose "Name:" comes next, FIELDS: nobody's */
 	uint16_t			 part_number;
 };
-
-/* ---- labels */
-
-static struct span
-trim_ends(struct span s)
-{
-	s = span_trim(s);
-	while (s.n > 0 && (s.p[0] == '*' || s.p[0] == '_')) {
-		s.p++;
-		s.n--;
-	}
-	while (s.n > 0 && (s.p[s.n - 1] == '*' || s.p[s.n - 1] == '_'))
-		s.n--;
-	return span_trim(s);
-}
-
-static const struct label *
-label_of(struct finder *f, struct span text)
-{
-	char	buf[FOLD_ROOM(LABEL_MAX)];
-	size_t	n;
-
-	if (text.n == 0 || text.n > LABEL_MAX)
-		return NULL;
-	n = fold_words(buf, fold_put(buf, 0, text));
-	return n < 2 ? NULL : rules_label(f->rules, (struct span){buf + 1, n - 1}, f->owner);
-}
-
-/*
- * "Merchant Serial Number (MSN)", "Organisation number (Norway)": what stands in parentheses must be
- * a label of the same field or say a country; "MSN (test)" is no label.
- */
-static bool
-label_match(struct finder *f, struct span text, struct heading *h)
-{
-	ptrdiff_t		 open;
-	const struct label	*inner;
-	struct span		 in;
-	enum identifier_scheme	 s;
-
-	text = trim_ends(text);
-	h->label = label_of(f, text);
-	h->hint = h->label != NULL ? h->label->scheme : IDENTIFIER_NONE;
-	h->schemes = h->label != NULL ? h->label->schemes : 0;
-	if (h->label != NULL || text.n == 0 || text.n > LABEL_MAX || text.p[text.n - 1] != ')')
-		return h->label != NULL;
-	open = span_find(text, SPAN_LIT("("), 0);
-	if (open <= 0)
-		return false;
-	h->label = label_of(f, span_take(text, (size_t)open));
-	if (h->label == NULL)
-		return false;
-	in = (struct span){text.p + open + 1, text.n - (size_t)open - 2};
-	inner = label_of(f, in);
-	s = identifier_scheme_of(span_trim(in));
-	if (inner != NULL && inner->field == h->label->field)
-		s = inner->scheme;
-	else if (h->label->field != FIELD_ORG_NUMBER ||
-	    (s == IDENTIFIER_NONE && (s = country_scheme(f->rules, in)) == IDENTIFIER_NONE)) {
-		h->label = NULL;
-		return false;
-	}
-	h->hint = h->label->scheme != IDENTIFIER_NONE ? h->label->scheme : s;
-	h->schemes = 0;
-	if (s != IDENTIFIER_NONE && s != h->hint)
-		h->hint = IDENTIFIER_NONE;	/* they contradict each other */
-	return true;
-}
-
-/* The first colon, but for those in parentheses: "Organisation number (business:NO:ORG): 987654325". */
-static ptrdiff_t
-colon_find(struct span cell)
-{
-	int depth = 0;
-
-	for (size_t i = 0; i < cell.n && i < LABEL_MAX; i++) {
-		depth += (cell.p[i] == '(') - (cell.p[i] == ')' && depth > 0);
-		if (cell.p[i] == ':' && depth == 0)
-			return (ptrdiff_t)i;
-	}
-	return -1;
-}
-
-static struct heading
-heading_read(struct finder *f, struct span cell)
-{
-	struct heading	 h = {0};
-	ptrdiff_t	 colon = colon_find(cell);
-	struct span	 rest;
-
-	if (colon < 0) {
-		label_match(f, cell, &h);
-		return h;
-	}
-	if (!label_match(f, span_take(cell, (size_t)colon), &h))
-		return h;
-	rest = trim_ends(span_from(cell, (size_t)colon + 1));
-	h.value = rest.n > 0;
-	h.value_at = h.value ? (size_t)(rest.p - cell.p) : cell.n;
-	return h;
-}
 
 /* ---- the grid */
 
 static struct span
 cell_at(const struct finder *f, size_t line, size_t cell)
 {
-	return f->part->lines[line].cells[cell];
+	return f->rows[line].cells[cell].text;
 }
 
 static struct heading *
 head_at(struct finder *f, size_t line, size_t cell)
 {
-	return &f->heads[f->out->first[line] + cell];
+	return &f->heads[f->first[line] + cell];
 }
 
 static size_t
 next_filled(const struct finder *f, size_t line, size_t cell)
 {
-	while (cell < f->part->lines[line].count && cell_at(f, line, cell).n == 0)
+	while (cell < f->rows[line].count && cell_at(f, line, cell).n == 0)
 		cell++;
 	return cell;
 }
@@ -160,8 +53,8 @@ static bool
 single(const struct finder *f, size_t line, size_t *cell)
 {
 	*cell = next_filled(f, line, 0);
-	return *cell < f->part->lines[line].count &&
-	    next_filled(f, line, *cell + 1) == f->part->lines[line].count;
+	return *cell < f->rows[line].count &&
+	    next_filled(f, line, *cell + 1) == f->rows[line].count;
 }
 
 static bool
@@ -177,33 +70,64 @@ looks_typed(int field, struct span text)
 	return field == FIELD_ORG_NUMBER && digits >= 8;
 }
 
+/* The vendor's own number: below the facts, in the line of its name or in an address below that. */
+static bool
+is_footer(const struct finder *f, size_t line)
+{
+	for (size_t k = 0; k <= FOOTER_LINES && k <= line; k++) {
+		const struct row *row = &f->rows[line - k];
+
+		if (k > 0 && (row->count != 1 || row->cells[0].text.n == 0))
+			return false;
+		if (rules_own_line(f->read.rules, f->read.part->lines[line - k].cells[0]))
+			return true;
+		if (k > 0 && f->heads[f->first[line - k]].is)
+			return false;
+	}
+	return false;
+}
+
 static void
 prepare(struct finder *f)
 {
-	size_t	cells = 0;
+	size_t	cells = 0, pieces = 0;
+	bool	facts = false;
 	int	tables = 0, run;	/* runs of plain lines with columns are numbered after tables */
 
-	f->out->first = arena_array(f->arena, f->part->count + 1, sizeof(*f->out->first));
-	f->grid = arena_array(f->arena, f->part->count + 1, sizeof(*f->grid));
-	for (size_t i = 0; i < f->part->count; i++)
-		if (f->part->lines[i].table > tables)
-			tables = f->part->lines[i].table;
+	f->rows = rows_make(&f->read);
+	f->out->first = arena_array(f->read.arena, f->read.part->count + 1, sizeof(*f->out->first));
+	f->first = arena_array(f->read.arena, f->read.part->count + 1, sizeof(*f->first));
+	f->grid = arena_array(f->read.arena, f->read.part->count + 1, sizeof(*f->grid));
+	for (size_t i = 0; i < f->read.part->count; i++)
+		if (f->read.part->lines[i].table > tables)
+			tables = f->read.part->lines[i].table;
 	run = tables;
-	for (size_t i = 0; i < f->part->count; i++) {
+	for (size_t i = 0; i < f->read.part->count; i++) {
 		f->out->first[i] = cells;
-		cells += f->part->lines[i].count;
-		if (f->part->lines[i].table > 0)
-			f->grid[i] = f->part->lines[i].table;
-		else if (f->part->lines[i].count > 1)
+		f->first[i] = pieces;
+		cells += f->read.part->lines[i].count;
+		pieces += f->rows[i].count;
+		if (f->read.part->lines[i].table > 0)
+			f->grid[i] = f->read.part->lines[i].table;
+		else if (f->rows[i].count == 1 && f->rows[i].cells[0].text.n == 0 &&
+		    f->read.part->lines[i].cells[0].n > 0)
+			f->grid[i] = i > 0 && f->grid[i - 1] > tables ? run : 0;	/* a ruler in a table */
+		else if (f->rows[i].count > 1)
 			f->grid[i] = i > 0 && f->grid[i - 1] > tables ? run : ++run;
 	}
-	f->heads = arena_array(f->arena, cells, sizeof(*f->heads));
-	f->out->hidden = arena_array(f->arena, cells, sizeof(*f->out->hidden));
-	f->across = arena_array(f->arena, (size_t)run + 1, sizeof(*f->across));
-	for (size_t i = 0; i < f->part->count; i++)
-		for (size_t c = 0; c < f->part->lines[i].count; c++) {
-			f->out->hidden[f->out->first[i] + c] = FIELDS_SHOWN;
-			*head_at(f, i, c) = heading_read(f, cell_at(f, i, c));
+	f->heads = arena_array(f->read.arena, pieces, sizeof(*f->heads));
+	f->out->hidden = arena_array(f->read.arena, cells, sizeof(*f->out->hidden));
+	f->across = arena_array(f->read.arena, (size_t)run + 1, sizeof(*f->across));
+	for (size_t i = 0; i < cells; i++)
+		f->out->hidden[i] = (struct hidden){FIELDS_SHOWN, 0};
+	for (size_t i = 0; i < f->read.part->count; i++)
+		for (size_t c = 0; c < f->rows[i].count; c++) {
+			struct heading *h = head_at(f, i, c);
+
+			*h = heading_read(&f->read, cell_at(f, i, c));
+			facts = facts || (h->is && h->field == FIELD_MSN);
+			if (facts && h->is && h->field == FIELD_ORG_NUMBER && is_footer(f, i))
+				h->is = false;
 		}
 }
 
@@ -211,16 +135,16 @@ prepare(struct finder *f)
 static void
 find_across(struct finder *f)
 {
-	for (size_t i = 0; i < f->part->count; i++) {
+	for (size_t i = 0; i < f->read.part->count; i++) {
 		size_t		 c = next_filled(f, i, 0), values = 0;
 		struct heading	*h;
 
-		if (f->grid[i] == 0 || c == f->part->lines[i].count)
+		if (f->grid[i] == 0 || c == f->rows[i].count)
 			continue;
 		h = head_at(f, i, c);
-		if (h->label == NULL || h->value || h->label->field != FIELD_MSN)
+		if (!h->is || h->value || h->field != FIELD_MSN)
 			continue;
-		for (c++; c < f->part->lines[i].count; c++)
+		for (c++; c < f->rows[i].count; c++)
 			values += looks_typed(FIELD_MSN, cell_at(f, i, c));
 		if (values > 1)
 			f->across[f->grid[i]] = true;
@@ -229,19 +153,18 @@ find_across(struct finder *f)
 
 /* ---- findings */
 
-static void
-found_put(struct finder *f, struct finding x)
+void
+fields_put(struct part_fields *o, struct arena *a, struct finding x)
 {
-	struct part_fields	*o = f->out;
-	struct finding		*more;
+	struct finding	*more;
 
 	if (o->count == FIELDS_MAX_FOUND) {
 		o->full = true;
 		return;
 	}
-	if (o->count == f->room) {
-		f->room = f->room > 0 ? 2 * f->room : 16;
-		more = arena_array(f->arena, (size_t)f->room, sizeof(*more));
+	if (o->count == o->room) {
+		o->room = o->room > 0 ? 2 * o->room : 16;
+		more = arena_array(a, (size_t)o->room, sizeof(*more));
 		if (o->count > 0)
 			memcpy(more, o->list, (size_t)o->count * sizeof(*more));
 		o->list = more;
@@ -249,17 +172,60 @@ found_put(struct finder *f, struct finding x)
 	o->list[o->count++] = x;
 }
 
+/* Whose name "Name:" is, if something says it. */
+static int
+field_meant(const struct finder *f, int field)
+{
+	return field == LABEL_NAME ? f->section : field;
+}
+
+/* "MSN 123456 - Fjord nett": the number, then whose it is. */
+static int
+item_name(const struct finder *f, int field, struct span text, size_t end, struct span *name)
+{
+	struct span rest = span_from(text, end);
+
+	*name = value_strip(rest);
+	if (rest.n < 3 || rest.p[0] != ' ' || name->p == rest.p + 1 || rest.p[1] == '(' ||
+	    !value_name(f->read.rules, *name))
+		return -1;
+	return field == FIELD_MSN ? FIELD_SALES_UNIT_NAME : FIELD_MERCHANT_NAME;
+}
+
 static void
 found_add(struct finder *f, const struct heading *h, size_t line, size_t cell, size_t at, int group)
 {
 	struct part_fields	*o = f->out;
-	struct span		 all = cell_at(f, line, cell), text = trim_ends(span_from(all, at));
+	const struct piece	*piece = &f->rows[line].cells[cell];
+	struct hidden		*hidden = &o->hidden[f->out->first[line] + piece->cell];
+	struct span		 text = rows_trim(span_from(piece->text, at)), rest[2];
+	struct finding		 x = {field_meant(f, h->field), text, h->hint, h->schemes, h->languages,
+	    f->part_number, (uint16_t)line, piece->cell, group};
+	struct finding		 y = x;
 
-	if (o->hidden[o->first[line] + cell] > at)
-		o->hidden[o->first[line] + cell] = at;
-	if (text.n > 0)
-		found_put(f, (struct finding){h->label->field, text, h->hint, h->schemes, h->label->languages,
-		    f->part_number, (uint16_t)line, (uint16_t)cell, group});
+	if (text.n == 0 || x.field == (int)FIELDS + 1)
+		return;
+	if (x.field == FIELD_MSN || x.field == FIELD_ORG_NUMBER)
+		x.text = value_alone(f->read.rules, x.field, text);
+	if (x.field == FIELD_MERCHANT_NAME || x.field == FIELD_SALES_UNIT_NAME ||
+	    (h->second >= 0 && x.text.n < text.n)) {
+		y.field = value_pair(f->read.rules, f->read.owner, x.field, h->second, text, rest, &y.hint, &y.schemes);
+		if (y.field >= 0) {
+			x.text = rest[0];
+			y.text = rest[1];
+		}
+	} else
+		y.field = h->loose ? item_name(f, x.field, text, x.text.n, &y.text) : -1;
+	at = (size_t)(text.p - piece->text.p) + piece->at;
+	if (hidden->from > at)
+		hidden->from = at;
+	if (y.field < 0 && x.text.p == text.p)
+		text = x.text;		/* what comes after a number may say anything */
+	if (hidden->to < at + text.n)
+		hidden->to = at + text.n;
+	fields_put(o, f->read.arena, x);
+	if (y.field >= 0)
+		fields_put(o, f->read.arena, y);
 }
 
 /*
@@ -273,22 +239,22 @@ value_unwrap(struct finder *f, size_t line, size_t cell)
 	struct finding		*last = o->count > 0 ? &o->list[o->count - 1] : NULL;
 	size_t			 width = cell_at(f, line, cell).n;
 
-	if (f->part->kind != DOCUMENT_PLAIN || last == NULL || last->line != line ||
-	    f->part->lines[line].count != 1 ||
+	if (f->read.part->kind != DOCUMENT_PLAIN || last == NULL || last->line != line ||
+	    f->rows[line].count != 1 ||
 	    (last->field != FIELD_MERCHANT_NAME && last->field != FIELD_SALES_UNIT_NAME))
 		return;
-	for (size_t k = 1; k <= WRAP_LINES && line + k < f->part->count; k++) {
+	for (size_t k = 1; k <= WRAP_LINES && line + k < f->read.part->count; k++) {
 		struct span	next = cell_at(f, line + k, 0), rest = next, word;
 
-		if (f->part->lines[line + k].count != 1 || next.n == 0 ||
-		    head_at(f, line + k, 0)->label != NULL)
+		if (f->rows[line + k].count != 1 || next.n == 0 ||
+		    head_at(f, line + k, 0)->is)
 			return;
 		span_cut(&rest, ' ', &word);
 		if (width + 1 + word.n <= WRAP_COLUMN)
 			return;
-		last->text = span_of(arena_printf(f->arena, "%.*s %.*s", (int)last->text.n, last->text.p,
+		last->text = span_of(arena_printf(f->read.arena, "%.*s %.*s", (int)last->text.n, last->text.p,
 		    (int)next.n, next.p));
-		o->hidden[o->first[line + k]] = 0;
+		o->hidden[o->first[line + k]] = (struct hidden){0, next.n};
 		width = next.n;
 	}
 }
@@ -299,23 +265,23 @@ value_unwrap(struct finder *f, size_t line, size_t cell)
 static bool
 is_header(struct finder *f, size_t line, size_t below)
 {
-	const struct document_line	*l = &f->part->lines[line];
+	const struct row		*l = &f->rows[line];
 	unsigned			 fields = 0;
 	int				 labels = 0, typed = 0, typed_below = 0;
 	size_t				 filled = next_filled(f, below, 0);
 
 	if (l->count < 2 || f->grid[line] == 0 || f->grid[below] != f->grid[line] ||
-	    f->part->lines[below].count != l->count || filled == l->count ||
-	    head_at(f, below, filled)->label != NULL)
+	    f->rows[below].count != l->count || filled == l->count ||
+	    head_at(f, below, filled)->is)
 		return false;
 	for (size_t c = 0; c < l->count; c++) {
 		struct heading	*h = head_at(f, line, c);
 		size_t		 right = next_filled(f, line, c + 1);
 		int		 field;
 
-		if (h->label == NULL)
+		if (!h->is)
 			continue;
-		field = h->label->field;
+		field = h->field;
 		if (h->value || (fields & 1u << field))
 			return false;
 		fields |= 1u << field;
@@ -330,26 +296,37 @@ is_header(struct finder *f, size_t line, size_t below)
 	return labels > 1 && (typed == 0 || typed_below > 0);
 }
 
+/* A row without its first cells, which a cell above spans: its MSN stands under its label. */
+static bool
+row_fits(struct finder *f, size_t header, size_t line, size_t skip)
+{
+	for (size_t c = 0; c < f->rows[line].count; c++)
+		if (head_at(f, header, c + skip)->is && head_at(f, header, c + skip)->field == FIELD_MSN)
+			return looks_typed(FIELD_MSN, cell_at(f, line, c));
+	return false;
+}
+
 /* Returns the line after the last row. */
 static size_t
 header_rows(struct finder *f, size_t header)
 {
-	const struct document_line	*l = &f->part->lines[header];
-	size_t				 line;
+	const struct row	*l = &f->rows[header];
+	size_t				 line, skip;
 
-	for (line = header + 1; line < f->part->count && f->grid[line] == f->grid[header]; line++) {
+	for (line = header + 1; line < f->read.part->count && f->grid[line] == f->grid[header]; line++) {
 		size_t c = next_filled(f, line, 0);
 
-		if (c == f->part->lines[line].count)
+		if (c == f->rows[line].count)
 			continue;
-		if (head_at(f, line, c)->label != NULL)
+		if (head_at(f, line, c)->is)
 			break;
-		if (f->part->lines[line].count != l->count)
+		skip = l->count - f->rows[line].count;
+		if (f->rows[line].count > l->count || (skip > 0 && !row_fits(f, header, line, skip)))
 			continue;
 		f->group++;
-		for (c = 0; c < l->count; c++)
-			if (head_at(f, header, c)->label != NULL && cell_at(f, line, c).n > 0)
-				found_add(f, head_at(f, header, c), line, c, 0, f->group);
+		for (c = 0; c < f->rows[line].count; c++)
+			if (head_at(f, header, c + skip)->is && cell_at(f, line, c).n > 0)
+				found_add(f, head_at(f, header, c + skip), line, c, 0, f->group);
 	}
 	return line;
 }
@@ -363,11 +340,11 @@ across_row(struct finder *f, size_t line, size_t cell)
 	if (f->across_grid != f->grid[line]) {
 		f->across_grid = f->grid[line];
 		f->across_group = f->group + 1;
-		f->group += (int)f->part->lines[line].count;
+		f->group += (int)f->rows[line].count;
 	}
-	for (c = cell + 1; c < f->part->lines[line].count; c++)
+	for (c = cell + 1; c < f->rows[line].count; c++)
 		values += cell_at(f, line, c).n > 0;
-	for (c = cell + 1; c < f->part->lines[line].count; c++) {
+	for (c = cell + 1; c < f->rows[line].count; c++) {
 		int group = f->across_group + (int)(c - cell - 1);
 
 		if (cell_at(f, line, c).n == 0)
@@ -378,50 +355,101 @@ across_row(struct finder *f, size_t line, size_t cell)
 	}
 }
 
-/* A label that is alone on its line has its value on the line below. Returns the last line used. */
+/* A sales unit called "Butikken": a label of the same field, and nothing follows it. */
+static bool
+label_as_value(struct finder *f, const struct heading *h, size_t line, size_t cell)
+{
+	const struct heading *v = head_at(f, line, cell);
+
+	return !v->value && v->field == h->field && v->plain && (h->field == FIELD_SALES_UNIT_NAME ||
+	    h->field == FIELD_MERCHANT_NAME) && next_filled(f, line, cell + 1) == f->rows[line].count &&
+	    (f->rows[line].count > 1 || line + 1 >= f->read.part->count ||
+	    next_filled(f, line + 1, 0) == f->rows[line + 1].count);
+}
+
+/* "Er du klar" may be a name, "You are ready to go." hardly. */
+static int
+sentence_words_allowed(const struct heading *h, struct span text)
+{
+	if (strchr(".!?:", text.p[text.n - 1]) != NULL)
+		return 0;
+	return h->plain ? INT_MAX : 1;
+}
+
+/*
+ * A label that is alone on its line has its value on the line below. Returns the last line used. "Your new
+ * sales unit" over a sentence is a headline.
+ */
 static size_t
 below_label(struct finder *f, const struct heading *h, size_t line)
 {
-	size_t next = line + 1, c;
+	size_t		next = line + 1, c;
+	struct span	text;
 
-	if (next < f->part->count && next_filled(f, next, 0) == f->part->lines[next].count)
+	if (h->field == FIELD_MERCHANT_NAME || h->field == FIELD_SALES_UNIT_NAME)
+		f->section = h->field;
+	if (next < f->read.part->count && next_filled(f, next, 0) == f->rows[next].count)
 		next++;		/* one empty line may stand between */
-	if (next >= f->part->count || !single(f, next, &c) || head_at(f, next, c)->label != NULL)
+	if (next >= f->read.part->count || !single(f, next, &c) ||
+	    (head_at(f, next, c)->is && !(next == line + 1 && label_as_value(f, h, next, c))))
+		return line;
+	text = cell_at(f, next, c);
+	if (h->field != FIELD_MSN && h->field != FIELD_ORG_NUMBER && text.n > 0 &&
+	    value_sentence_words(f->read.rules, text) > sentence_words_allowed(h, text))
+		return line;
+	if ((h->field == FIELD_MSN || h->field == FIELD_ORG_NUMBER) && !h->plain &&
+	    value_typed(h->field, text, 0) == 0)
 		return line;
 	found_add(f, h, next, c, 0, 0);
 	return next;
 }
 
+/* A label in several lines. */
+struct wrapped {
+	struct heading	head;
+	size_t		at, cell;	/* where it ends */
+	size_t		lead;		/* bytes of it before that line */
+};
+
 /*
- * "Navn på" / "salgssted: Value": a label in two lines. Returns false if these lines are not that;
+ * "Navn på" / "salgssted: Value": a label in several lines. Returns false if these lines are not that;
  * else *last is the last line used.
  */
 static bool
 wrapped_label(struct finder *f, size_t line, size_t cell, size_t *last)
 {
-	struct span	 a = cell_at(f, line, cell), b, joined;
-	struct heading	 h;
-	size_t		 c, lead;
-	char		 buf[FOLD_ROOM(LABEL_MAX)];
+	struct span	 joined = cell_at(f, line, cell);
+	struct wrapped	 w = {.at = line};
+	size_t		 c;
 
-	if (a.n == 0 || a.n > LABEL_MAX || line + 1 >= f->part->count || !single(f, line + 1, &c))
+	if (head_at(f, line, cell)->is && head_at(f, line, cell)->value)
 		return false;
-	lead = fold_put(buf, 0, a);
-	if (lead < 2 || buf[lead - 1] == '.' || (lead = fold_words(buf, lead)) < 2 ||
-	    !rules_label_begins(f->rules, (struct span){buf + 1, lead - 1}, f->owner))
-		return false;
-	b = cell_at(f, line + 1, c);
-	joined = span_of(arena_printf(f->arena, "%.*s %.*s", (int)a.n, a.p,
-	    (int)(b.n < 2 * LABEL_MAX ? b.n : 2 * LABEL_MAX), b.p));
-	h = heading_read(f, joined);
-	if (h.label == NULL || (h.value && h.value_at < a.n + 1))
-		return false;
-	*last = line + 1;
-	if (h.value) {
-		found_add(f, &h, line + 1, c, h.value_at - a.n - 1, 0);
-		value_unwrap(f, line + 1, c);
+	for (size_t k = 1; k <= WRAP_LINES && !w.head.value; k++) {
+		size_t		lead = joined.n;
+		struct span	b;
+		struct heading	h;
+
+		if (lead == 0 || lead > LABEL_MAX || line + k >= f->read.part->count || !single(f, line + k, &c) ||
+		    !label_begins(f->read.rules, f->read.owner, joined))
+			break;
+		b = cell_at(f, line + k, c);
+		joined = span_of(arena_printf(f->read.arena, "%.*s %.*s", (int)joined.n, joined.p,
+		    (int)(b.n < 2 * LABEL_MAX ? b.n : 2 * LABEL_MAX), b.p));
+		h = heading_at(&f->read, joined, label_start(joined));
+		if (h.is && (!h.value || (!h.loose && h.value_at > lead)))
+			w = (struct wrapped){h, line + k, c, lead};
+	}
+	if (!w.head.is || (!w.head.value && head_at(f, line, cell)->is))
+		return false;		/* a label over a value that is a word of labels too */
+	if (head_at(f, w.at, w.cell)->is && head_at(f, w.at, w.cell)->field != w.head.field &&
+	    head_at(f, w.at, w.cell)->field != LABEL_NAME)
+		return false;		/* a headline over another label */
+	*last = w.at;
+	if (w.head.value) {
+		found_add(f, &w.head, w.at, w.cell, w.head.value_at - w.lead - 1, 0);
+		value_unwrap(f, w.at, w.cell);
 	} else
-		*last = below_label(f, &h, line + 1);
+		*last = below_label(f, &w.head, w.at);
 	return true;
 }
 
@@ -429,12 +457,12 @@ wrapped_label(struct finder *f, size_t line, size_t cell, size_t *last)
 static size_t
 line_cells(struct finder *f, size_t line)
 {
-	size_t count = f->part->lines[line].count, c, next;
+	size_t count = f->rows[line].count, c, next;
 
 	for (c = next_filled(f, line, 0); c < count; c = next_filled(f, line, c + 1)) {
 		struct heading *h = head_at(f, line, c);
 
-		if (h->label == NULL)
+		if (!h->is)
 			continue;
 		if (h->value) {
 			found_add(f, h, line, c, h->value_at, 0);
@@ -444,86 +472,84 @@ line_cells(struct finder *f, size_t line)
 		next = next_filled(f, line, c + 1);
 		if (next == count)
 			return below_label(f, h, line);
-		if (f->grid[line] != 0 && f->across[f->grid[line]]) {
+		if (f->grid[line] != 0 && f->across[f->grid[line]] &&
+		    (!head_at(f, line, next)->is || head_at(f, line, next)->plain)) {
 			across_row(f, line, c);
 			return line;
 		}
-		if (head_at(f, line, next)->label != NULL && !head_at(f, line, next)->value)
+		if (head_at(f, line, next)->is && !head_at(f, line, next)->value &&
+		    !label_as_value(f, h, line, next)) {
+			if (h->field == FIELD_MERCHANT_NAME || h->field == FIELD_SALES_UNIT_NAME)
+				f->section = h->field;
 			continue;	/* two labels: the first has no value */
+		}
 		found_add(f, h, line, next, 0, 0);
 		c = next;
 	}
 	return line;
 }
 
-/* ---- patterns */
-
-static bool
-line_plain(const struct finder *f, size_t line)
-{
-	size_t cell;
-
-	return single(f, line, &cell) && f->heads[f->out->first[line] + cell].label == NULL &&
-	    f->out->hidden[f->out->first[line] + cell] == FIELDS_SHOWN;
-}
-
+/*
+ * "Merchant Fjord AS" by itself may be anything; among lines like "MSN 123456" it is a label and its name.
+ */
 static void
-pattern_apply(struct finder *f, const struct field_pattern *p, unsigned fields, struct span text,
-    size_t line)
+find_loose(struct finder *f)
 {
-	struct part_fields	*o = f->out;
-	size_t			 from = 0;
+	for (size_t i = 0; i < f->read.part->count; i++) {
+		size_t			 c, at, near = 0, k;
+		struct label_hit	 hit;
+		struct span		 text;
+		struct heading		 h;
 
-	for (int times = 0; times < PATTERN_TIMES; times++) {
-		enum pattern_result	r = pattern_find(p->pattern, text, from);
-		struct span		whole;
-
-		if (r == PATTERN_LIMIT)
-			o->limit = true;
-		if (r != PATTERN_MATCH)
-			return;
-		for (int k = 0; k < FIELDS; k++) {
-			struct span value = pattern_span(p->pattern, p->group[k]);
-
-			if (p->group[k] < 0 || !(fields & 1u << k) || span_trim(value).n == 0)
-				continue;
-			found_put(f, (struct finding){k, span_trim(value), p->scheme, 0, p->languages,
-			    f->part_number, (uint16_t)line, 0, 0});
-		}
-		whole = pattern_span(p->pattern, 0);
-		from = (size_t)(whole.p - text.p) + (whole.n > 0 ? whole.n : 1);
-		if (whole.n == 0 && from < text.n && ((unsigned char)text.p[from] & 0xc0) == 0x80)
-			return;		/* an empty match inside a character: no field anyway */
+		if (!single(f, i, &c) || head_at(f, i, c)->is)
+			continue;
+		text = cell_at(f, i, c);
+		at = label_start(text);
+		if (!label_at(f->read.rules, f->read.owner, text, at, &hit) || hit.second >= 0 ||
+		    (hit.field != FIELD_MERCHANT_NAME && hit.field != FIELD_SALES_UNIT_NAME) ||
+		    !value_name(f->read.rules, span_trim(span_from(text, hit.core))))
+			continue;
+		for (k = i > 2 ? i - 2 : 0; k <= i + 2 && k < f->read.part->count; k++)
+			near += single(f, k, &c) && head_at(f, k, c)->is && head_at(f, k, c)->loose;
+		if (near == 0)
+			continue;
+		single(f, i, &c);
+		h = heading_of(&hit);
+		h.value = h.loose = true;
+		h.value_at = hit.core;
+		*head_at(f, i, c) = h;
 	}
 }
 
-/* Patterns see paragraphs as written, and only for fields that no label gave. */
-static void
-find_patterns(struct finder *f)
+/* Is this line text that no layout used? */
+static bool
+line_prose(const struct finder *f, size_t line)
 {
-	unsigned	missing = (1u << FIELDS) - 1;
-	size_t		line = 0;
+	size_t cell;
+
+	return f->read.part->lines[line].count >= 1 && single(f, line, &cell) &&
+	    !f->heads[f->first[line] + cell].is &&
+	    f->out->hidden[f->out->first[line] + f->rows[line].cells[cell].cell].from == FIELDS_SHOWN;
+}
+
+/* Sentences are asked only for what no label gave. */
+static void
+find_prose(struct finder *f)
+{
+	struct prose	p = {f->read.rules, f->read.owner, f->read.part, f->read.arena, f->out, f->part_number,
+	    (1u << FIELDS) - 1, f->group, 0};
+	size_t		line = 0, start;
 
 	for (int i = 0; i < f->out->count; i++)
-		missing &= ~(1u << f->out->list[i].field);
-	while (missing != 0 && line < f->part->count) {
-		struct arena_buf	text = {.arena = f->arena};
-		size_t			start = line, c;
-
-		while (line < f->part->count && line_plain(f, line)) {
-			single(f, line, &c);
-			if (text.n > 0)
-				arena_puts(&text, " ");
-			arena_put(&text, cell_at(f, line, c).p, cell_at(f, line, c).n);
+		p.missing &= ~(1u << f->out->list[i].field);
+	for (int i = 0; i < f->out->count; i++)
+		p.last = f->out->list[i].line;
+	while (line < f->read.part->count) {
+		for (start = line; line < f->read.part->count && line_prose(f, line);)
 			line++;
-		}
-		for (int i = 0; text.n > 0 && i < f->rules->pattern_count; i++) {
-			const struct field_pattern *p = &f->rules->patterns[i];
-
-			if (p->owner == -1 || p->owner == f->owner)
-				pattern_apply(f, p, missing, (struct span){text.p, text.n}, start);
-		}
-		if (line == start)
+		if (line > start)
+			prose_find(&p, start, line);
+		else
 			line++;
 	}
 }
@@ -532,20 +558,25 @@ void
 fields_find(const struct rules *r, int owner, const struct document *d, size_t part,
     struct arena *a, struct part_fields *out)
 {
-	struct finder	f = {.rules = r, .owner = owner, .part = &d->parts[part], .arena = a,
-	    .out = out, .part_number = (uint16_t)part, .across_grid = -1};
+	struct finder	f = {.read = {r, owner, &d->parts[part], a}, .out = out, .part_number = (uint16_t)part, .across_grid = -1,
+	    .section = (int)FIELDS + 1};
 	size_t		line = 0, c, last;
 
 	*out = (struct part_fields){0};
 	prepare(&f);
+	find_loose(&f);
 	find_across(&f);
-	while (line < f.part->count) {
-		if (line + 1 < f.part->count && is_header(&f, line, line + 1))
+	while (line < f.read.part->count) {
+		size_t below = line + 1;
+
+		while (below < f.read.part->count && f.grid[below] != 0 && next_filled(&f, below, 0) == f.rows[below].count)
+			below++;
+		if (below < f.read.part->count && is_header(&f, line, below))
 			line = header_rows(&f, line);
 		else if (single(&f, line, &c) && wrapped_label(&f, line, c, &last))
 			line = last + 1;
 		else
 			line = line_cells(&f, line) + 1;
 	}
-	find_patterns(&f);
+	find_prose(&f);
 }

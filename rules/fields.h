@@ -24,16 +24,26 @@ struct finding {
 	int			 group;		/* the same number: one row or column; 0: in sequence */
 };
 
+/* Which bytes of a cell are values; from FIELDS_SHOWN: none. */
+struct hidden {
+	size_t		 from, to;
+};
+
 struct part_fields {
 	struct finding	*list;
 	int		 count;
+	int		 room;		/* findings that list has room for */
 	bool		 full;		/* more than FIELDS_MAX_FOUND */
 	bool		 limit;		/* a pattern hit its limit */
+	unsigned	 stray;		/* bits of fields: a sentence has a number that no label has */
 	size_t		*first;		/* per line: index of its first cell in `hidden` */
-	size_t		*hidden;	/* per cell: from which byte on it is a value; or FIELDS_SHOWN */
+	struct hidden	*hidden;	/* per cell */
 };
 
 void	fields_find(const struct rules *, int owner, const struct document *, size_t part,
 	    struct arena *, struct part_fields *);
+
+/* Keeps a finding; too many set `full`. */
+void	fields_put(struct part_fields *, struct arena *, struct finding);
 
 #endif

@@ -113,7 +113,7 @@ line_goes_on(const struct document_line *l)
  * at the end of a line, unless the next begins with a small letter.
  */
 static void
-body_line(struct folded *out, const struct document_line *l, const size_t *hidden, bool html,
+body_line(struct folded *out, const struct document_line *l, const struct hidden *hidden, bool html,
     struct hiding *h, struct arena *a)
 {
 	bool apart = l->count > 1 || l->table > 0 || l->cells[0].n == 0;
@@ -126,12 +126,17 @@ body_line(struct folded *out, const struct document_line *l, const size_t *hidde
 	for (size_t c = 0; c < l->count; c++) {
 		struct span text = l->cells[c];
 
-		if (hidden[c] != FIELDS_SHOWN)
-			text = span_take(text, hidden[c]);
+		if (hidden[c].from != FIELDS_SHOWN)
+			text = span_take(text, hidden[c].from);
 		text = text_hide(text, h, a);
 		out->n = fold_put(out->p, out->n, text);
-		if (hidden[c] != FIELDS_SHOWN || apart)
+		if (hidden[c].from != FIELDS_SHOWN || apart)
 			out->p[out->n++] = '\n';
+		text = span_trim(span_from(l->cells[c], hidden[c].to));
+		if (hidden[c].from != FIELDS_SHOWN && text.n > 0) {	/* a sentence after a value */
+			out->n = fold_put(out->p, out->n, text_hide(text, h, a));
+			out->p[out->n++] = '\n';
+		}
 	}
 }
 
@@ -145,7 +150,7 @@ body_fold(const struct document *d, const struct part_fields *f, struct hiding *
 		for (size_t i = 0; i < d->parts[p].count; i++) {
 			room += 3;
 			for (size_t c = 0; c < d->parts[p].lines[i].count; c++)
-				room += FOLD_ROOM(d->parts[p].lines[i].cells[c].n) + 1;
+				room += FOLD_ROOM(d->parts[p].lines[i].cells[c].n) + 4;
 		}
 	for (int i = 0; i < h->list.count; i++)
 		room += FOLD_ROOM(h->list.list[i].n) + 1;

@@ -80,18 +80,54 @@ pattern_group(const struct pattern *p, const char *name)
 	return n > 0 ? n : -1;
 }
 
+static int
+match(struct pattern *p, struct span window, size_t from, uint32_t options)
+{
+	p->subject = window;
+	return pcre2_match(p->code, (PCRE2_SPTR)(window.p != NULL ? window.p : ""), window.n, from, options, p->data,
+	    p->context);
+}
+
+/* Where a window may begin or end: a space, or at least no byte within a character. */
+static size_t
+word_edge(struct span s, size_t at)
+{
+	size_t back = at;
+
+	while (back > 0 && at - back < PATTERN_WORD && s.p[back] != ' ')
+		back--;
+	if (s.p[back] == ' ')
+		return back;
+	while (at > 0 && ((unsigned char)s.p[at] & 0xc0) == 0x80)
+		at--;
+	return at;
+}
+
+/* The part of a long subject to look at, so that nothing is begun before byte `at`. */
+static struct span
+window_of(struct span s, size_t at)
+{
+	size_t	begin = at > PATTERN_WORD ? word_edge(s, at - PATTERN_WORD) : 0, end = s.n;
+
+	if (s.n - begin > PATTERN_MAX_SUBJECT)
+		end = word_edge(s, begin + PATTERN_MAX_SUBJECT);
+	return (struct span){s.p + begin, end - begin};
+}
+
 enum pattern_result
 pattern_find(struct pattern *p, struct span subject, size_t from)
 {
-	int rc;
+	int rc = PCRE2_ERROR_NOMATCH;
 
-	if (subject.n > PATTERN_MAX_SUBJECT)
-		return PATTERN_LIMIT;
-	if (from > subject.n)
-		return PATTERN_NO_MATCH;
-	p->subject = subject;
-	rc = pcre2_match(p->code, (PCRE2_SPTR)(subject.p != NULL ? subject.p : ""), subject.n, from, 0,
-	    p->data, p->context);
+	while (from <= subject.n) {
+		struct span	w = window_of(subject, from);
+		size_t		begin = w.p != NULL ? (size_t)(w.p - subject.p) : 0, end = begin + w.n;
+
+		rc = match(p, w, from - begin, (begin > 0 ? PCRE2_NOTBOL : 0) | (end < subject.n ? PCRE2_NOTEOL : 0));
+		if (rc != PCRE2_ERROR_NOMATCH || end == subject.n)
+			break;
+		from = word_edge(subject, end - PATTERN_OVERLAP);
+	}
 	if (rc == PCRE2_ERROR_NOMATCH)
 		return PATTERN_NO_MATCH;
 	return rc > 0 ? PATTERN_MATCH : PATTERN_LIMIT;	/* bad UTF-8 is not "no match" either */

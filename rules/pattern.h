@@ -12,7 +12,9 @@
 #include "base/span.h"
 
 #define PATTERN_MAX_BYTES	1000		/* of a pattern's text: what a person can still read */
-#define PATTERN_MAX_SUBJECT	(8 * 1024)	/* bytes looked at in one call: a long paragraph */
+#define PATTERN_MAX_SUBJECT	(8 * 1024)	/* bytes looked at at once: a long paragraph */
+#define PATTERN_OVERLAP		1024		/* bytes that the next look sees again: the longest match */
+#define PATTERN_WORD		64		/* bytes of a word, and how far a pattern may look behind */
 #define PATTERN_MATCH_LIMIT	100000		/* steps: 2 ms for a catastrophe, 1000 for a label */
 #define PATTERN_DEPTH_LIMIT	1000		/* backtracking frames */
 #define PATTERN_HEAP_KIB	1024		/* memory of one match */
@@ -29,8 +31,8 @@ void	pattern_close(struct pattern *);
 int	pattern_group(const struct pattern *, const char *name);
 
 /*
- * Looks for the pattern in subject from byte `from` on. A subject that is too long or no UTF-8 is
- * PATTERN_LIMIT. After PATTERN_MATCH, pattern_span() gives a group's text (0: the whole match; p NULL
+ * Looks for the pattern in subject from byte `from` on. A long subject is looked at piece by piece, and a
+ * match of more than PATTERN_OVERLAP bytes in it may be missed. What is no UTF-8 is PATTERN_LIMIT. After PATTERN_MATCH, pattern_span() gives a group's text (0: the whole match; p NULL
  * if the group took no part) until the next call, as part of the subject.
  */
 enum pattern_result pattern_find(struct pattern *, struct span subject, size_t from);

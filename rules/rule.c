@@ -4,37 +4,10 @@
 #include <string.h>
 
 #include "base/digest.h"
+#include "rules/compile.h"
 #include "rules/fold.h"
-#include "rules/rule.h"
-#include "rules/ruleset.h"
-
-#define COUNTRY_MAX 40	/* bytes of a country's name */
 
 const char language_codes[LANGUAGES][3] = {"no", "nn", "da", "sv", "fi", "en"};
-
-/* A named list of phrases. */
-struct set {
-	const char	*name;
-	int		*ids;
-	int		 count;
-	uint64_t	 bit;		/* in tests of sentences; 0: none yet */
-};
-
-/* Which tests of sentences a phrase belongs to, until all phrases are known. */
-struct phrase_bit {
-	int		 id;
-	uint64_t	 bit;
-};
-
-struct compile {
-	struct arena	*arena;
-	struct rules	*r;
-	struct set	*sets;
-	int		 set_count;
-	struct phrase_bit *bits;
-	int		 bit_count;	/* of the list above */
-	int		 bits_used;	/* of a mask */
-};
 
 uint32_t
 rules_word_hash(const char *p, size_t n)
@@ -46,46 +19,7 @@ rules_word_hash(const char *p, size_t n)
 	return h;
 }
 
-/* Room for one more element of an array that doubles at 0, 8, 16, 32, ... elements. */
-static void *
-grow(struct arena *a, void *old, int n, size_t size)
-{
-	void *more;
-
-	if (n != 0 && (n < 8 || (n & (n - 1)) != 0))
-		return old;
-	more = arena_array(a, n == 0 ? 8 : 2 * (size_t)n, size);
-	if (n > 0)
-		memcpy(more, old, (size_t)n * size);
-	return more;
-}
-
-static int
-span_order(struct span a, struct span b)
-{
-	size_t	n = a.n < b.n ? a.n : b.n;
-	int	c = n > 0 ? memcmp(a.p, b.p, n) : 0;
-
-	return c != 0 ? c : (a.n > b.n) - (a.n < b.n);
-}
-
 /* ---- words */
-
-/* The folded text of a scalar; an error is kept when nothing is left of it. */
-static bool
-fold_scalar(struct compile *c, struct conf_node *n, struct span *out)
-{
-	const char *text = conf_scalar(n, NULL);
-
-	if (text == NULL) {
-		conf_wrong(conf_of(n), n, "must be a text");
-		return false;
-	}
-	*out = fold(c->arena, span_of(text));
-	if (out->n == 0)
-		conf_wrong(conf_of(n), n, "has no letters or digits");
-	return out->n > 0;
-}
 
 /* "konto*" is how a word may begin, "*konto" how it may end, "*konto*" what it may hold. */
 static enum phrase_form
@@ -103,7 +37,7 @@ phrase_id(struct compile *c, struct conf_node *n)
 	enum phrase_form	 form;
 	struct span		 text;
 
-	if (!fold_scalar(c, n, &text))
+	if (!compile_fold(c, n, &text))
 		return -1;
 	form = phrase_form(conf_scalar(n, NULL));
 	if (form != PHRASE_WORDS && span_find(text, SPAN_LIT(" "), 0) >= 0) {
@@ -117,12 +51,12 @@ phrase_id(struct compile *c, struct conf_node *n)
 		conf_wrong(conf_of(n), n, "is one phrase too many (%d)", RULES_MAX_PHRASES);
 		return -1;
 	}
-	r->phrases = grow(c->arena, r->phrases, r->phrase_count, sizeof(*r->phrases));
-	r->forms = grow(c->arena, r->forms, r->phrase_count, sizeof(*r->forms));
+	r->phrases = compile_grow(c->arena, r->phrases, r->phrase_count, sizeof(*r->phrases));
+	r->forms = compile_grow(c->arena, r->forms, r->phrase_count, sizeof(*r->forms));
 	r->phrases[r->phrase_count] = text;
 	r->forms[r->phrase_count] = form;
 	if (form != PHRASE_WORDS) {
-		r->stems = grow(c->arena, r->stems, r->stem_count, sizeof(*r->stems));
+		r->stems = compile_grow(c->arena, r->stems, r->stem_count, sizeof(*r->stems));
 		r->stems[r->stem_count++] = r->phrase_count;
 	}
 	return r->phrase_count++;
@@ -137,36 +71,9 @@ phrase_list(struct compile *c, struct conf_node *list, int **ids, int *count)
 
 		if (id < 0)
 			continue;
-		*ids = grow(c->arena, *ids, *count, sizeof(**ids));
+		*ids = compile_grow(c->arena, *ids, *count, sizeof(**ids));
 		(*ids)[(*count)++] = id;
 	}
-}
-
-static int
-language_of(const char *code)
-{
-	for (int l = 0; l < LANGUAGES; l++)
-		if (strcmp(code, language_codes[l]) == 0)
-			return l;
-	return -1;
-}
-
-/* The optional key `language`: its index, or -1. */
-static int
-read_language(struct conf_node *n)
-{
-	return conf_word(n, "language", "no nn da sv fi en", -1);
-}
-
-static enum identifier_scheme
-scheme_named(struct conf_node *n, const char *name)
-{
-	enum identifier_scheme s = identifier_scheme_of(span_of(name));
-
-	if (s == IDENTIFIER_NONE)
-		conf_wrong(conf_of(n), n, "%s is no scheme: business:NO:ORG, business:DK:CVR, "
-		    "business:FI:Y-tunnus or business:SE:ORG", name);
-	return s;
 }
 
 static void
@@ -178,9 +85,9 @@ read_screen(struct compile *c, struct conf_node *root)
 	for (int i = 0; i < conf_count(n); i++) {
 		struct span text;
 
-		if (!fold_scalar(c, conf_item(n, i), &text))
+		if (!compile_fold(c, conf_item(n, i), &text))
 			continue;
-		r->screen = grow(c->arena, r->screen, r->screen_count, sizeof(*r->screen));
+		r->screen = compile_grow(c->arena, r->screen, r->screen_count, sizeof(*r->screen));
 		r->screen[r->screen_count++] = text;
 	}
 }
@@ -192,7 +99,7 @@ read_languages(struct compile *c, struct conf_node *root)
 	const char		*code;
 
 	for (int i = 0; n != NULL && (code = conf_key(n, i, &list)) != NULL; i++) {
-		int l = language_of(code);
+		int l = compile_language_of(code);
 
 		if (l < 0)
 			conf_wrong(conf_of(n), list, "%s is no language: no, nn, da, sv, fi or en", code);
@@ -221,7 +128,7 @@ read_phrases(struct compile *c, struct conf_node *root)
 		struct set *s = set_find(c, name);
 
 		if (s == NULL) {
-			c->sets = grow(c->arena, c->sets, c->set_count, sizeof(*c->sets));
+			c->sets = compile_grow(c->arena, c->sets, c->set_count, sizeof(*c->sets));
 			s = &c->sets[c->set_count++];
 			*s = (struct set){.name = name};
 		}
@@ -238,72 +145,6 @@ read_phrases(struct compile *c, struct conf_node *root)
 
 /* ---- labels and patterns of fields */
 
-static void
-label_add(struct compile *c, struct conf_node *at, struct label l)
-{
-	struct rules *r = c->r;
-
-	for (int i = 0; i < r->label_count; i++) {
-		struct label *old = &r->labels[i];
-
-		if (!span_eq(old->text, l.text) || old->owner != l.owner)
-			continue;
-		if (old->field != l.field)
-			conf_wrong(conf_of(at), at, "is a label of another field already");
-		if (old->scheme != l.scheme)
-			old->scheme = IDENTIFIER_NONE;	/* two countries say so: it says one of them */
-		old->schemes |= 1u << l.scheme;
-		old->languages |= l.languages;
-		return;
-	}
-	if (r->label_count == RULES_MAX_PHRASES) {
-		conf_wrong(conf_of(at), at, "is one label too many (%d)", RULES_MAX_PHRASES);
-		return;
-	}
-	r->labels = grow(c->arena, r->labels, r->label_count, sizeof(*r->labels));
-	r->labels[r->label_count++] = l;
-}
-
-static void
-read_label_group(struct compile *c, struct conf_node *n, int field, int owner)
-{
-	struct label		 l = {.field = field, .owner = owner};
-	struct conf_node	*words;
-	const char		*scheme = conf_text(n, "scheme", NULL, CONF_OPTIONAL);
-	int			 language = read_language(n);
-
-	if (language >= 0)
-		l.languages = 1u << language;
-	if (scheme != NULL)
-		l.scheme = scheme_named(conf_get(n, "scheme"), scheme);
-	l.schemes = 1u << l.scheme;
-	words = conf_get(n, "words");
-	if (words == NULL)
-		conf_wrong(conf_of(n), n, "has no words");
-	for (int i = 0; i < conf_count(words); i++)
-		if (fold_scalar(c, conf_item(words, i), &l.text)) {
-			char *text = arena_textn(c->arena, l.text.p, l.text.n);
-
-			l.text = (struct span){text, fold_words(text, l.text.n)};
-			label_add(c, conf_item(words, i), l);
-		}
-	conf_done(n);
-}
-
-static void
-read_labels(struct compile *c, struct conf_node *map, int owner)
-{
-	struct conf_node	*n = conf_section(map, "labels", CONF_OPTIONAL), *list;
-
-	for (int f = 0; n != NULL && f < (int)FIND_FIELDS; f++) {
-		list = conf_get(n, f == FIELD_COUNTRY ? "country" : field_name((enum field)f));
-		for (int i = 0; i < conf_count(list); i++)
-			read_label_group(c, conf_item(list, i), f, owner);
-	}
-	if (n != NULL)
-		conf_done(n);
-}
-
 static struct pattern *
 pattern_read(struct compile *c, struct conf_node *n)
 {
@@ -317,7 +158,7 @@ pattern_read(struct compile *c, struct conf_node *n)
 		conf_wrong(conf_of(n), n, "%s", e.msg);
 	if (p == NULL)
 		return NULL;
-	c->r->opened = grow(c->arena, c->r->opened, c->r->opened_count, sizeof(*c->r->opened));
+	c->r->opened = compile_grow(c->arena, c->r->opened, c->r->opened_count, sizeof(*c->r->opened));
 	c->r->opened[c->r->opened_count++] = p;
 	return p;
 }
@@ -328,12 +169,12 @@ read_field_pattern(struct compile *c, struct conf_node *n, int owner)
 	struct field_pattern	 p = {.owner = owner};
 	struct conf_node	*text;
 	const char		*scheme = conf_text(n, "scheme", NULL, CONF_OPTIONAL);
-	int			 language = read_language(n), groups = 0;
+	int			 language = compile_language(n), groups = 0;
 
 	if (language >= 0)
 		p.languages = 1u << language;
 	if (scheme != NULL)
-		p.scheme = scheme_named(conf_get(n, "scheme"), scheme);
+		p.scheme = compile_scheme(conf_get(n, "scheme"), scheme);
 	text = conf_get(n, "pattern");
 	p.pattern = pattern_read(c, text != NULL ? text : n);
 	conf_done(n);
@@ -346,7 +187,7 @@ read_field_pattern(struct compile *c, struct conf_node *n, int owner)
 	if (groups == 0)
 		conf_wrong(conf_of(n), text, "names no field: (?<org_number>...), (?<merchant_name>...), "
 		    "(?<msn>...) or (?<sales_unit_name>...)");
-	c->r->patterns = grow(c->arena, c->r->patterns, c->r->pattern_count, sizeof(p));
+	c->r->patterns = compile_grow(c->arena, c->r->patterns, c->r->pattern_count, sizeof(p));
 	c->r->patterns[c->r->pattern_count++] = p;
 }
 
@@ -362,71 +203,12 @@ read_patterns(struct compile *c, struct conf_node *map, int owner)
 			conf_wrong(conf_of(n), conf_item(n, i), "must be a mapping with a pattern");
 }
 
-/* ---- other words */
-
-static void
-read_own_numbers(struct compile *c, struct conf_node *root)
-{
-	struct conf_node *n = conf_get(root, "own_numbers");
-
-	for (int i = 0; i < conf_count(n); i++) {
-		struct conf_node	*at = conf_item(n, i);
-		const char		*text = conf_scalar(at, NULL);
-		enum identifier_scheme	 s;
-		char			 out[IDENTIFIER_TEXT];
-
-		if (text == NULL ||
-		    identifier_read(span_of(text), IDENTIFIER_NONE, &s, out) != IDENTIFIER_OK) {
-			conf_wrong(conf_of(n), at,
-			    "must be an organisation number with its scheme, as business:DK:CVR:43300946");
-			continue;
-		}
-		c->r->own_numbers = grow(c->arena, c->r->own_numbers, c->r->own_count,
-		    sizeof(*c->r->own_numbers));
-		c->r->own_numbers[c->r->own_count++] =
-		    span_of(arena_printf(c->arena, "%s:%s", identifier_scheme_name(s), out));
-	}
-}
-
-static void
-read_countries(struct compile *c, struct conf_node *root)
-{
-	struct conf_node	*n = conf_section(root, "countries", CONF_OPTIONAL), *list = NULL;
-	struct rules		*r = c->r;
-	struct country		 k;
-	const char		*name;
-
-	for (int i = 0; n != NULL && (name = conf_key(n, i, &list)) != NULL; i++) {
-		k.scheme = scheme_named(list, name);
-		for (int w = 0; w < conf_count(list); w++)
-			if (fold_scalar(c, conf_item(list, w), &k.word)) {
-				r->countries = grow(c->arena, r->countries, r->country_count, sizeof(k));
-				r->countries[r->country_count++] = k;
-			}
-	}
-}
-
-enum identifier_scheme
-country_scheme(const struct rules *r, struct span text)
-{
-	char	buf[FOLD_ROOM(COUNTRY_MAX)];
-	size_t	n;
-
-	if (text.n > COUNTRY_MAX)
-		return IDENTIFIER_NONE;
-	n = fold_put(buf, 0, text);
-	for (int i = 0; n > 1 && i < r->country_count; i++)
-		if (span_eq(r->countries[i].word, (struct span){buf + 1, n - 1}))
-			return r->countries[i].scheme;
-	return IDENTIFIER_NONE;
-}
-
 /* ---- rules */
 
 static void
 test_add(struct compile *c, struct condition *k, struct test t)
 {
-	k->tests = grow(c->arena, k->tests, k->count, sizeof(*k->tests));
+	k->tests = compile_grow(c->arena, k->tests, k->count, sizeof(*k->tests));
 	k->tests[k->count++] = t;
 }
 
@@ -457,7 +239,7 @@ bit_new(struct compile *c, struct conf_node *at)
 static void
 phrase_bit_put(struct compile *c, int id, uint64_t bit)
 {
-	c->bits = grow(c->arena, c->bits, c->bit_count, sizeof(*c->bits));
+	c->bits = compile_grow(c->arena, c->bits, c->bit_count, sizeof(*c->bits));
 	c->bits[c->bit_count++] = (struct phrase_bit){id, bit};
 }
 
@@ -697,10 +479,10 @@ read_rule(struct compile *c, struct conf_node *n)
 		conf_wrong(conf_of(n), n, "has no kind");
 	rule.kind = (enum rule_kind)(kind + 1);
 	rule.priority = conf_int(n, "priority", 0, 0, 1000);
-	rule.language = read_language(n);
+	rule.language = compile_language(n);
 	rule.hold = conf_bool(n, "hold", false);
 	read_conditions(c, n, &rule);
-	read_labels(c, n, r->rule_count);
+	compile_labels(c, n, r->rule_count);
 	read_patterns(c, n, r->rule_count);
 	if (r->label_count > labels || r->pattern_count > patterns)
 		rule.owner = r->rule_count;
@@ -709,7 +491,7 @@ read_rule(struct compile *c, struct conf_node *n)
 		conf_wrong(conf_of(n), n, "is one rule too many (%d)", RULES_MAX_RULES);
 		return;
 	}
-	r->rules = grow(c->arena, r->rules, r->rule_count, sizeof(*r->rules));
+	r->rules = compile_grow(c->arena, r->rules, r->rule_count, sizeof(*r->rules));
 	r->rules[r->rule_count++] = rule;
 }
 
@@ -722,10 +504,9 @@ read_file(struct compile *c, struct conf_node *root)
 	read_languages(c, root);
 	read_phrases(c, root);
 	read_sentences(c, root);
-	read_labels(c, root, -1);
+	compile_labels(c, root, -1);
 	read_patterns(c, root, -1);
-	read_countries(c, root);
-	read_own_numbers(c, root);
+	compile_words(c, root);
 	n = conf_get(root, "rules");
 	for (int i = 0; i < conf_count(n); i++)
 		if (conf_is_map(conf_item(n, i)))
@@ -742,16 +523,7 @@ phrase_order(const void *a, const void *b, void *arg)
 {
 	const struct rules *r = arg;
 
-	return span_order(r->phrases[*(const int *)a], r->phrases[*(const int *)b]);
-}
-
-static int
-label_order(const void *a, const void *b)
-{
-	const struct label	*x = a, *y = b;
-	int			 c = span_order(x->text, y->text);
-
-	return c != 0 ? c : (x->owner > y->owner) - (x->owner < y->owner);
+	return compile_order(r->phrases[*(const int *)a], r->phrases[*(const int *)b]);
 }
 
 /* Higher priority first; the order of the files decides between equals. */
@@ -805,53 +577,8 @@ tables_make(struct compile *c)
 	for (int i = 0; i < c->bit_count; i++)
 		r->phrase_bits[c->bits[i].id] |= c->bits[i].bit;
 	slots_fill(r, c->arena);
-	if (r->label_count > 0)
-		qsort(r->labels, (size_t)r->label_count, sizeof(*r->labels), label_order);
+	compile_sort_labels(r);
 	rules_sort(r);
-}
-
-/* First label that does not stand before the text. */
-static int
-label_bound(const struct rules *r, struct span text)
-{
-	int lo = 0, hi = r->label_count;
-
-	while (lo < hi) {
-		int mid = lo + (hi - lo) / 2;
-
-		if (span_order(r->labels[mid].text, text) < 0)
-			lo = mid + 1;
-		else
-			hi = mid;
-	}
-	return lo;
-}
-
-const struct label *
-rules_label(const struct rules *r, struct span text, int owner)
-{
-	const struct label *found = NULL;
-
-	/* A rule's own label stands after the shared one and wins. */
-	for (int i = label_bound(r, text); i < r->label_count && span_eq(r->labels[i].text, text); i++)
-		if (r->labels[i].owner == -1 || r->labels[i].owner == owner)
-			found = &r->labels[i];
-	return found;
-}
-
-bool
-rules_label_begins(const struct rules *r, struct span text, int owner)
-{
-	for (int i = label_bound(r, text); i < r->label_count; i++) {
-		const struct label *l = &r->labels[i];
-
-		if (l->text.n < text.n || memcmp(l->text.p, text.p, text.n) != 0)
-			return false;
-		if (l->text.n > text.n && l->text.p[text.n] == ' ' &&
-		    (l->owner == -1 || l->owner == owner))
-			return true;
-	}
-	return false;
 }
 
 /* ---- files */

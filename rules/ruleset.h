@@ -18,6 +18,16 @@
 #define FIELD_COUNTRY	((int)FIELDS)	/* found like a field, but only says the scheme */
 #define FIND_FIELDS	(FIELDS + 1)
 
+/* What labels are put together of besides labels (label_parts); they stand in the same table. */
+#define LABEL_NAME	((int)FIND_FIELDS)	/* "name": as a label it needs to know of what */
+#define LABEL_NUMBER	(LABEL_NAME + 1)
+#define LABEL_UNIT	(LABEL_NAME + 2)	/* of a sales unit, as "salgsstedets"; no label by itself */
+#define LABEL_MERCHANT	(LABEL_NAME + 3)
+#define LABEL_FILLER	(LABEL_NAME + 4)	/* says nothing: "your", "new", "is" */
+#define LABEL_OTHER	(LABEL_NAME + 5)	/* before a label: another's value follows ("test MSN") */
+#define LABEL_SENTENCE	(LABEL_NAME + 6)	/* stands in sentences, hardly in names */
+#define LABEL_LEAD	(LABEL_NAME + 7)	/* before a name, hardly in one: "for", "of" */
+
 enum language { LANG_NO, LANG_NN, LANG_DA, LANG_SV, LANG_FI, LANG_EN, LANGUAGES };
 extern const char language_codes[LANGUAGES][3];
 
@@ -28,7 +38,7 @@ extern const char language_codes[LANGUAGES][3];
 
 struct label {
 	struct span		 text;		/* folded */
-	int			 field;		/* enum field or FIELD_COUNTRY */
+	int			 field;		/* enum field, FIELD_COUNTRY, or LABEL_* */
 	enum identifier_scheme	 scheme;	/* NONE: none, or several */
 	unsigned		 schemes;	/* bits by scheme; bit 0: said without one */
 	unsigned		 languages;	/* bits by enum language */
@@ -111,6 +121,10 @@ struct rules {
 	int			 pattern_count;
 	struct country		*countries;
 	int			 country_count;
+	struct country		*legal_forms;	/* of merchants, folded, with their schemes */
+	int			 legal_form_count;
+	struct span		*own_names;	/* folded */
+	int			 own_name_count;
 	struct span		*own_numbers;	/* "business:NO:ORG:918713867" */
 	int			 own_count;
 	struct rule		*rules;		/* highest priority first */
@@ -124,6 +138,12 @@ struct rules {
 const struct label *rules_label(const struct rules *, struct span folded, int owner);
 /* Does some label go on after these words? */
 bool	rules_label_begins(const struct rules *, struct span folded, int owner);
+/* Does a word, or some words, stand in that list of label_parts? */
+bool	rules_is_part(const struct rules *, struct span folded, int part);
+/* Does a line begin with the vendor's own name, and then only a mark or nothing, as footers do? */
+bool	rules_own_line(const struct rules *, struct span text);
+/* The scheme that a merchant's name tells by its legal form ("ApS"); NONE if it tells none, or several. */
+enum identifier_scheme rules_legal_form(const struct rules *, struct span name);
 /* The scheme of a country's name or code; NONE if it is none that we know. */
 enum identifier_scheme country_scheme(const struct rules *, struct span text);
 /* FNV-1a of one word. */

@@ -32,8 +32,8 @@ close_rules(void **state)
 }
 
 /*
- * One part of a document in our notation: a line each, cells parted by "|", which makes the line a row
- * of the table that began after the last empty line.
+ * One part of a document in our notation: a line each, in HTML cells parted by "|", which makes the line a
+ * row of the table that began after the last empty line.
  */
 static struct document_part
 part_of(struct arena *a, enum document_kind kind, uint16_t alternative, struct span text)
@@ -47,10 +47,15 @@ part_of(struct arena *a, enum document_kind kind, uint16_t alternative, struct s
 		bool		row;
 
 		span_cut(&text, '\n', &line);
-		row = span_find(line, SPAN_LIT("|"), 0) >= 0;
+		row = kind == DOCUMENT_HTML && span_find(line, SPAN_LIT("|"), 0) >= 0;
 		table = (uint16_t)(table + (line.n == 0));
 		do {
-			span_cut(&line, '|', &cell);
+			if (row)
+				span_cut(&line, '|', &cell);
+			else {
+				cell = line;
+				line.n = 0;
+			}
 			document_put_cell(b, cell);
 		} while (line.n > 0);
 		document_end_line(b, row ? table : 0, 0);
@@ -113,18 +118,24 @@ struct row { const char *name, *subject, *one, *two, *want; };
 static void
 check_rows(const struct row *t, size_t n)
 {
+	int wrong = 0;
+
 	for (size_t i = 0; i < n; i++) {
 		struct arena	a = {0};
 		struct document	d = document_of(&a, t[i].subject, t[i].one, t[i].two);
 		const char	*got = told(shipped, &d, &a);
 
-		if (strcmp(got, t[i].want) != 0)
-			fail_msg("%s:\n got  %s\n want %s", t[i].name, got, t[i].want);
+		if (strcmp(got, t[i].want) != 0) {
+			print_error("%s:\n got  %s\n want %s\n", t[i].name, got, t[i].want);
+			wrong++;
+		}
 		arena_free(&a);
 	}
+	assert_int_equal(wrong, 0);
 }
 
 #define GOOD	"approval no, NO 987654325|Fjord AS|123456|Fjord nett"
+#define TWO	"approval no, NO 987654325|Fjord AS|123456|Fjord nett, NO 987654325|Fjord AS|123457|Fjord by"
 #define EN	"Organisation number: NO987654325\nMSN: 123456\n"
 #define FOUR	"Organisasjonsnummer: 987 654 325\nFirmanavn: Fjord AS\nMSN: 123456\nNavn på salgssted: Fjord nett\n"
 
@@ -150,7 +161,7 @@ test_fields_are_found_in_every_layout(void **state)
 		  "- *Merchant Serial Number (MSN):* 123456\n- *Navn på salgssted:* Fjord nett", NULL, GOOD },
 		{ "upper case", "Salgsstedet er godkjent", "ORGANISASJONSNUMMER: 987654325\nFIRMANAVN: Fjord AS\nMSN: 123456\n"
 		  "NAVN PÅ SALGSSTED: Fjord nett", NULL, GOOD },
-		{ "a sentence", "Salgsstedet er godkjent", "Fjord nett har fått MSN 123456.\nOrganisasjonsnummer: 987654325\nFirmanavn: Fjord AS", NULL,
+		{ "a sentence", "Salgsstedet er godkjent", "Vi har gitt dere MSN 123456.\nOrganisasjonsnummer: 987654325\nFirmanavn: Fjord AS", NULL,
 		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
 		{ "the vendor's own footer", "Salgsstedet er godkjent", FOUR "\nVipps MobilePay AS\nOrg.nr.: 918 713 867", NULL, GOOD },
 		{ "a label of two countries", "Salgsstedet er godkjent", "Org. nr.: 987654325\nFirmanavn: Fjord AS\nMSN: 123456\nNavn på salgssted: Fjord nett", NULL, GOOD },
@@ -168,9 +179,114 @@ test_fields_are_found_in_every_layout(void **state)
 }
 
 static void
+test_labels_are_read_in_words_that_no_list_has(void **state)
+{
+#define REST	"Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nNavn på salgssted: Fjord nett\n"
+	static const struct row t[] = {
+		{ "a determiner", "er godkjent", REST "Ditt nye MSN: 123456", NULL, GOOD },
+		{ "of a unit", "er godkjent", REST "Salgsstedets MSN-nummer: 123456", NULL, GOOD },
+		{ "a unit's number", "er godkjent", REST "Nummeret på salgsstedet: 123456", NULL, GOOD },
+		{ "both in parentheses", "er godkjent", REST "MSN (Merchant Serial Number / salgsstedsnummer): 123456", NULL, GOOD },
+		{ "numbered and emphasised", "er godkjent", REST "4. *MSN:* 123456", NULL, GOOD },
+		{ "an equals sign", "er godkjent", REST "MSN = 123456", NULL, GOOD },
+		{ "a dash", "er godkjent", REST "MSN – 123456", NULL, GOOD },
+		{ "an arrow", "er godkjent", REST "MSN → 123456", NULL, GOOD },
+		{ "points that lead", "er godkjent", REST "MSN ........ 123456", NULL, GOOD },
+		{ "nothing between", "er godkjent", REST "MSN 123456", NULL, GOOD },
+		{ "three lines", "er godkjent", "~" REST "Merchant\nSerial\nNumber: 123456", NULL, GOOD },
+		{ "groups of three", "er godkjent", REST "MSN: 123 456", NULL, GOOD },
+		{ "Finnish parts", "Myyntipaikka on hyväksytty", "Yrityksenne virallinen nimi: Fjord Oy\nYrityksen Y-tunnus: 1234567-1\nUusi MSN-tunnus: 123456\n"
+		  "Myyntipaikkanne nimi: Fjord nett", NULL, "approval fi, FI 1234567-1|Fjord Oy|123456|Fjord nett" },
+		{ "Swedish parts", "Säljstället är godkänt", "Företagets organisationsnummer: 556012-5790\nFöretagets namn: Fjord AB\n"
+		  "Försäljningsställets nummer (MSN): 123456\nNamn på ert säljställe: Fjord nett", NULL, "approval sv, SE 5560125790|Fjord AB|123456|Fjord nett" },
+		{ "Danish parts", "Salgsstedet er godkendt", "Forretningens CVR-nr.: 12345674\nForretningens navn: Fjord ApS\nSalgsstedets nummer: 123456\n"
+		  "Navnet på jeres salgssted: Fjord nett", NULL, "approval da, DK 12345674|Fjord ApS|123456|Fjord nett" },
+		{ "English parts", "Approved", "Merchant's organisation number: NO 987 654 325 MVA\nName of the merchant: Fjord AS\nYour MSN is: 123456\n"
+		  "Name of your new sales unit: Fjord nett", NULL, "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "a word that is no label", "er godkjent", REST "MSN kontakt: 123456", NULL,
+		  "approval no, NO 987654325|Fjord AS|-|Fjord nett missing-msn" },
+		{ "names under headlines", "er godkjent", "Bedrift\nNavn: Fjord AS\nOrg.nr: 987654325\n\nSalgssted\nNavn: Fjord nett\nMSN: 123456", NULL, GOOD },
+		{ "a unit called by a label", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\n\nSalgssted\nButikken\n\nMSN\n123456", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Butikken" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_several_labels_in_one_line_are_parted(void **state)
+{
+	static const struct row t[] = {
+		{ "bars", "er godkjent", "~Org.nr: 987654325 | Firma: Fjord AS | MSN: 123456 | Salgssted: Fjord nett | Pris: 1,75 %", NULL, GOOD },
+		{ "middle dots", "er godkjent", "~MSN: 123456 · Salgssted: Fjord nett · Produkt: Kasse\nFirma: Fjord AS · Org.nr. 987 654 325", NULL, GOOD },
+		{ "commas", "er godkjent", "Firma: Fjord AS, org.nr: 987 654 325, salgssted: Fjord nett, MSN: 123456", NULL, GOOD },
+		{ "parentheses", "er godkjent", "Firma: Fjord AS (org.nr: 987 654 325)\nSalgssted: Fjord nett (MSN 123456)", NULL, GOOD },
+		{ "a number after a name", "Approved", "Merchant: Fjord AS (987654325)\nSales unit: Fjord nett\nMSN: 123456", NULL,
+		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "a label of two", "Approved", "Merchant (org. no.): Fjord AS (987654325)\nSales unit / MSN: Fjord nett / 123456", NULL,
+		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "a name with marks", "er godkjent", "~Firma: Fjord, Fjell & Co | Nord AS, org.nr: 987654325\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Fjord, Fjell & Co | Nord AS|123456|Fjord nett" },
+		{ "no colons", "Approved", "Merchant Fjord AS\nOrganisation number 987 654 325\nSales unit Fjord nett\nMSN 123456", NULL,
+		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "a drawn table", "Begge er godkjent", "~Firma: Fjord AS, org.nr: 987654325\n\n+--------+------------+\n| MSN    | Salgssted  |\n+--------+------------+\n"
+		  "| 123456 | Fjord nett |\n| 123457 | Fjord by   |\n+--------+------------+", NULL, TWO },
+		{ "a vendor's footer with another number", "er godkjent", FOUR "\nVipps MobilePay, filial i Danmark\nVestergade 1\nCVR-nr. 12345674", NULL, GOOD },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_sentences_and_lists_give_names_that_have_edges(void **state)
+{
+	static const struct row t[] = {
+		{ "no", "Gode nyheter", "Salgsstedet «Fjord nett» for Fjord AS (org.nr 987 654 325) er godkjent og har fått MSN 123456.", NULL, GOOD },
+		{ "nn", "Gode nyhende", "Salsstaden «Fjord nett» for Fjord AS, org.nr. 987654325, er godkjend med MSN 123456.", NULL,
+		  "approval nn, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "da", "Gode nyheder", "Salgsstedet \"Fjord nett\" (MSN 123456), der tilhører Fjord ApS (CVR 12345674), er nu godkendt.", NULL,
+		  "approval da, DK 12345674|Fjord ApS|123456|Fjord nett" },
+		{ "sv", "Goda nyheter", "Säljstället ”Fjord nett” (MSN 123456) hos Fjord AB (org.nr 556012-5790) är godkänt.", NULL,
+		  "approval sv, SE 5560125790|Fjord AB|123456|Fjord nett" },
+		{ "fi", "Hyviä uutisia", "Myyntipaikka Fjord nett (MSN 123456), yritys Fjord Oy (Y-tunnus 1234567-1), on hyväksytty.", NULL,
+		  "approval fi, FI 1234567-1|Fjord Oy|123456|Fjord nett" },
+		{ "en", "Good news", "We have approved the sales unit Fjord nett (MSN 123456) of Fjord AS, org. no. 987 654 325.", NULL,
+		  "approval en, NO 987654325|Fjord AS|123456|Fjord nett" },
+		{ "a list", "Begge er godkjent", "Firmanavn: Fjord AS, organisasjonsnummer: 987654325\n\n- Fjord nett – MSN 123456\n- Fjord by – MSN 123457", NULL, TWO },
+		{ "a list, numbers first", "Begge er godkjent", "Firmanavn: Fjord AS, organisasjonsnummer: 987654325\n\n- MSN 123456 - Fjord nett\n- MSN 123457 - Fjord by", NULL, TWO },
+		{ "a sentence of two", "Begge er godkjent", "Firma: Fjord AS, org.nr: 987654325\n\nDette er de nye: Fjord nett (MSN 123456) og Fjord by (MSN 123457).", NULL, TWO },
+		{ "a table beats a sentence", "er godkjent", "Salgsstedet «Noe annet» er i gang.\n\n" FOUR, NULL, GOOD },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_a_shared_label_and_a_written_form_say_the_scheme(void **state)
+{
+#define SCHEME(number, name) "Organisation number: " number "\nMerchant: " name "\nMSN: 123456\nSales unit: B"
+	static const struct row t[] = {
+		{ "nine digits", "Approved", SCHEME("987 654 325", "A"), NULL, "approval en, NO 987654325|A|123456|B" },
+		{ "ten digits", "Approved", SCHEME("5560125790", "A"), NULL, "approval en, SE 5560125790|A|123456|B" },
+		{ "seven and one", "Approved", SCHEME("1234567-1", "A"), NULL, "approval en, FI 1234567-1|A|123456|B" },
+		{ "eight, Danish company", "Approved", SCHEME("12345674", "A ApS"), NULL, "approval en, DK 12345674|A ApS|123456|B" },
+		{ "eight, Finnish company", "Approved", SCHEME("12345671", "A Oy"), NULL, "approval en, FI 1234567-1|A Oy|123456|B" },
+		{ "eight", "Approved", SCHEME("12345674", "A"), NULL, "approval en, - -|A|123456|B scheme-unknown" },
+		{ "eight of a country", "Approved", "Danish " SCHEME("12345674", "A"), NULL, "approval en, DK 12345674|A|123456|B" },
+		{ "a wrong digit", "Approved", SCHEME("987654321", "A"), NULL, "approval en, NO 987654321|A|123456|B check-digit" },
+		{ "two schemes in one label", "er godkjent", "Org.nr./CVR-nr.: 12345674\nFirmanavn: A\nMSN: 123456\nNavn på salgssted: B", NULL, "approval no, DK 12345674|A|123456|B" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
 test_several_units_share_their_merchant(void **state)
 {
-#define TWO	"approval no, NO 987654325|Fjord AS|123456|Fjord nett, NO 987654325|Fjord AS|123457|Fjord by"
 	static const struct row t[] = {
 		{ "header row", "Begge er godkjent", "Organisasjonsnummer|987654325\nFirmanavn|Fjord AS\n\n"
 		  "MSN|Navn på salgssted\n123456|Fjord nett\n123457|Fjord by", NULL, TWO },
@@ -201,8 +317,24 @@ test_what_is_unclear_is_a_doubt(void **state)
 		  "approval no, NO 987654321|Fjord AS|123456|Fjord nett check-digit" },
 		{ "form", "er godkjent", "Organisasjonsnummer: 12345674\nFirmanavn: Fjord AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
 		  "approval no, - -|Fjord AS|123456|Fjord nett org-number-form" },
-		{ "no scheme", "Approved", "Organisation number: 987654325\nMerchant: Fjord AS\nMSN: 123456\nSales unit: Fjord nett", NULL,
-		  "approval en, - -|Fjord AS|123456|Fjord nett scheme-unknown" },
+		{ "no scheme", "Approved", "Organisation number: 12345674\nMerchant: Fjord\nMSN: 123456\nSales unit: Fjord nett", NULL,
+		  "approval en, - -|Fjord|123456|Fjord nett scheme-unknown" },
+		{ "a sentence against the label", "er godkjent", "Salgsstedet med MSN 123465 er godkjent.\n" FOUR, NULL,
+		  GOOD "; conflict" },
+		{ "another organisation in the intro", "er godkjent", "Vi har godkjent avtalen (org.nr. 987654333).\n" FOUR, NULL,
+		  GOOD "; conflict" },
+		{ "two MSNs after one label", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nMSN: 123456, 123457\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Fjord AS|-|Fjord nett msn-form" },
+		{ "an MSN marked as another's", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nMSN: 123456 (test)\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Fjord AS|-|Fjord nett msn-form" },
+		{ "the old MSN", "er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Fjord AS\nSalgssted: Fjord nett\n\nTidligere MSN 123456.", NULL,
+		  "approval no, NO 987654325|Fjord AS|-|Fjord nett missing-msn" },
+		{ "a name that could be cut in two ways", "er godkjent", "Mat for Alle AS (org.nr. 987654325) er godkjent.\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|-|123456|Fjord nett missing-merchant-name" },
+		{ "a headline over a sentence", "er godkjent", "Deres nye salgssted\nDere har nå fått et nytt salgssted.\n\nOrg.nr: 987654325\nFirma: Fjord AS\nMSN: 123456", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
+		{ "an unlabelled number", "er godkjent", "Fjord AS (987 654 325) er godkjent.\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, - -|-|123456|Fjord nett missing-org-number missing-merchant-name" },
 		{ "a label of two countries, form of neither", "er godkjent", "Orgnr: 12345674\nFirmanavn: Fjord AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
 		  "approval no, - -|Fjord AS|123456|Fjord nett scheme-unknown" },
 		{ "another country", "er godkjent", FOUR "Land: Danmark", NULL,
@@ -436,6 +568,10 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_fields_are_found_in_every_layout),
+		cmocka_unit_test(test_labels_are_read_in_words_that_no_list_has),
+		cmocka_unit_test(test_several_labels_in_one_line_are_parted),
+		cmocka_unit_test(test_sentences_and_lists_give_names_that_have_edges),
+		cmocka_unit_test(test_a_shared_label_and_a_written_form_say_the_scheme),
 		cmocka_unit_test(test_several_units_share_their_merchant),
 		cmocka_unit_test(test_what_is_unclear_is_a_doubt),
 		cmocka_unit_test(test_words_in_values_decide_nothing),

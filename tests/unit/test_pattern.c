@@ -68,19 +68,43 @@ test_what_is_dangerous_or_wrong_does_not_compile(void **state)
 }
 
 static void
-test_a_long_subject_is_a_limit(void **state)
+test_a_long_subject_is_searched_to_its_end(void **state)
 {
 	struct arena	 a = {0};
-	struct pattern	*p = NULL;
+	struct pattern	*p = NULL, *whole = NULL, *all = NULL;
 	struct err	 e;
-	char		*big = arena_alloc(&a, PATTERN_MAX_SUBJECT + 1);
+	size_t		 n = 5 * PATTERN_MAX_SUBJECT + 7;
+	char		*big = arena_alloc(&a, n);
+	struct span	 text = {big, n}, edge = {big, n};
 
 	(void)state;
-	memset(big, 'a', PATTERN_MAX_SUBJECT + 1);
-	assert_int_equal(pattern_open(SPAN_LIT("a"), &p, &e), 0);
-	assert_int_equal(pattern_find(p, (struct span){big, PATTERN_MAX_SUBJECT + 1}, 0), PATTERN_LIMIT);
-	assert_int_equal(pattern_find(p, (struct span){big, PATTERN_MAX_SUBJECT}, 0), PATTERN_MATCH);
+	memset(big, 'a', n);
+	for (size_t i = 40; i < n; i += 41)
+		big[i] = ' ';
+	memcpy(big + n - 8, " msn 123", 8);
+	assert_int_equal(pattern_open(SPAN_LIT("\\bmsn (?<msn>[0-9]+)$"), &p, &e), 0);
+	assert_int_equal(pattern_find(p, text, 0), PATTERN_MATCH);
+	assert_true(span_is(pattern_span(p, pattern_group(p, "msn")), "123"));
+	assert_ptr_equal(pattern_span(p, 0).p, big + n - 7);
+	assert_int_equal(pattern_find(p, text, n - 3), PATTERN_NO_MATCH);
+	/* Nothing is missed where one piece ends and the next begins, and ^ is only the start of it all. */
+	for (size_t at = PATTERN_MAX_SUBJECT - 60; at < PATTERN_MAX_SUBJECT + 60; at++) {
+		char kept[8];
+
+		memcpy(kept, big + at, 8);
+		memcpy(big + at, " msn 12 ", 8);
+		edge.n = n - 20;
+		assert_int_equal(pattern_find(p, edge, 0), PATTERN_NO_MATCH);
+		if (all == NULL)
+			assert_int_equal(pattern_open(SPAN_LIT(" msn 12 "), &all, &e), 0);
+		assert_int_equal(pattern_find(all, edge, 0), PATTERN_MATCH);
+		memcpy(big + at, kept, 8);
+	}
+	assert_int_equal(pattern_open(SPAN_LIT("^ ?[a ]+msn"), &whole, &e), 0);
+	assert_int_equal(pattern_find(whole, text, 0), PATTERN_NO_MATCH);
 	pattern_close(p);
+	pattern_close(all);
+	pattern_close(whole);
 	arena_free(&a);
 }
 
@@ -91,7 +115,7 @@ main(void)
 		cmocka_unit_test(test_patterns_say_match_no_match_or_limit),
 		cmocka_unit_test(test_only_named_groups_capture),
 		cmocka_unit_test(test_what_is_dangerous_or_wrong_does_not_compile),
-		cmocka_unit_test(test_a_long_subject_is_a_limit),
+		cmocka_unit_test(test_a_long_subject_is_searched_to_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

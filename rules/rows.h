@@ -1,0 +1,56 @@
+/*
+ * rows - the lines of a part as layouts see them, and what each cell is as a label
+ *
+ * A cell of the document that holds several labels with their values ("Org.nr.: 1 | MSN: 2") is several
+ * pieces here; so is a line of a table drawn with bars in plain text. A cell beside a label is a value and
+ * stays whole, whatever it says.
+ */
+#ifndef RULES_ROWS_H
+#define RULES_ROWS_H
+
+#include "rules/label.h"
+
+/* What a cell is as a label. */
+struct heading {
+	bool			 is;		/* a label */
+	bool			 value;		/* "Label: value" in one cell */
+	bool			 loose;		/* no colon between them */
+	bool			 plain;		/* see struct label_hit */
+	int			 field, second;
+	enum identifier_scheme	 hint;
+	unsigned		 schemes, languages;
+	size_t			 value_at;
+};
+
+/* A cell as layouts see it: a cell of the document, or a piece of one that holds several labels. */
+struct piece {
+	struct span	text;
+	size_t		at;		/* byte of the document's cell where it begins */
+	uint16_t	cell;		/* of the document */
+};
+
+struct row {
+	struct piece	*cells;
+	size_t		 count;
+};
+
+/* What is needed to read them. */
+struct rows_reader {
+	const struct rules		*rules;
+	int				 owner;
+	const struct document_part	*part;
+	struct arena			*arena;
+};
+
+/* One row for each line of the part. A line that only rules off is one empty piece. */
+struct row	*rows_make(const struct rows_reader *);
+
+struct heading	heading_of(const struct label_hit *);
+/* The label with which a text begins at `at`, and where its value is. */
+struct heading	heading_at(const struct rows_reader *, struct span text, size_t at);
+/* The same of a whole cell: a bullet may stand before it, and a sentence is no label. */
+struct heading	heading_read(const struct rows_reader *, struct span cell);
+/* Without spaces and marks of emphasis at the ends. */
+struct span	rows_trim(struct span);
+
+#endif
