@@ -331,6 +331,16 @@ text_shown(struct span s, struct arena *a, bool *odd)
 	return (struct span){b.p, b.n};
 }
 
+/* Runes below U+0300 are NFC as they are; in UTF-8 all others begin with a byte from 0xcc on. */
+static bool
+is_nfc(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if ((unsigned char)s.p[i] >= 0xcc)
+			return false;
+	return true;
+}
+
 /*
  * NFC, piece by piece: GLib moves the rest of its text for each letter that it composes. A piece ends
  * before a letter that is no mark and does not compose with the one before it.
@@ -340,6 +350,8 @@ nfc(struct span s, struct arena *a)
 {
 	struct arena_buf out = {.arena = a};
 
+	if (is_nfc(s))
+		return s;
 	arena_put(&out, "", 0);
 	while (s.n > 0) {
 		uint32_t	before = 0, c, together;
