@@ -70,9 +70,14 @@ struct app {
 	struct db_lock	*lock;		/* NEED_LOCK */
 };
 
-/* Set by SIGTERM and SIGINT during a pass: work stops between two commits. */
+/* Set by SIGTERM and SIGINT during a pass or what calls stop_watch(): work stops between two commits. */
 extern volatile int stop_asked;
+/* From now on it is; and a pipe whose other side is gone is an error, not the end. */
+void	stop_watch(void);
 
+/* What the screen's answer depends on: an ignored mail keeps it, so that a version
+ * that rescreens can ask again when the screen changed. */
+const char	*screen_hash(const struct settings *, struct arena *);
 /* Passes over mailboxes, each in a worker process of its own. The database must be closed. */
 enum status	workers_run(struct app *);
 
@@ -80,7 +85,9 @@ enum status	cmd_run(struct app *, int, char **);
 enum status	cmd_ingest(struct app *, int, char **);
 enum status	cmd_enrich(struct app *, int, char **);
 enum status	cmd_notify(struct app *, int, char **);
+enum status	cmd_import(struct app *, int, char **);
 enum status	cmd_log(struct app *, int, char **);
+enum status	cmd_mail(struct app *, int, char **);
 enum status	cmd_show(struct app *, int, char **);
 enum status	cmd_rules(struct app *, int, char **);
 enum status	cmd_check(struct app *, int, char **);
@@ -102,6 +109,10 @@ char	*output_text(const char *, int columns, struct arena *);
 char	*output_cell(const char *, int columns, struct arena *);
 /* A tree as indented `key: value` lines. */
 void	 output_tree(const struct json *, struct arena *);
+/* As it is for a program, but never raw on a terminal. */
+const char *output_raw(const char *, struct arena *);
+/* One line of CSV (RFC 4180); NULL is empty. */
+void	 output_csv(const char *const *values, int n, struct arena *);
 /* Flushes stdout: an output that could not be written is an error (disk full, closed pipe). */
 int	 output_done(struct err *);
 

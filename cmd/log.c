@@ -3,7 +3,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "base/clock.h"
 #include "cmd/cmd.h"
@@ -66,33 +65,6 @@ print_table(const char *const v[COLUMNS], bool head, struct arena *a)
 	    v[COLUMN_ID], *v[COLUMN_WHY] ? "  " : "", v[COLUMN_WHY]);
 }
 
-/* As it is for a program, but never raw on a terminal. */
-static const char *
-raw_text(const char *text, struct arena *a)
-{
-	return isatty(STDOUT_FILENO) ? output_text(text, 0, a) : text;
-}
-
-/* RFC 4180: quoted where it must be. */
-static void
-print_csv(const char *const v[COLUMNS], struct arena *a)
-{
-	for (int i = 0; i < COLUMNS; i++) {
-		const char *text = v[i] ? raw_text(v[i], a) : "";
-
-		fputs(i > 0 ? "," : "", stdout);
-		if (!strpbrk(text, ",\"\r\n")) {
-			fputs(text, stdout);
-			continue;
-		}
-		putchar('"');
-		for (; *text; text++)
-			printf(*text == '"' ? "\"\"" : "%c", *text);
-		putchar('"');
-	}
-	fputs("\r\n", stdout);
-}
-
 static void
 print_head(const struct printer *p, struct arena *a)
 {
@@ -106,7 +78,7 @@ print_head(const struct printer *p, struct arena *a)
 		print_table(table, true, a);
 		break;
 	case FORMAT_CSV:
-		print_csv(csv, a);
+		output_csv(csv, COLUMNS, a);
 		break;
 	case FORMAT_JSON:
 		putchar('[');
@@ -135,13 +107,13 @@ print_entry(void *arg, const struct log_entry *en, struct err *e)
 		break;
 	case FORMAT_CSV:
 		entry_columns(en, v, &a);
-		print_csv(v, &a);
+		output_csv(v, COLUMNS, &a);
 		break;
 	case FORMAT_JSON:
 	case FORMAT_NDJSON:
 		j = log_entry_json(en);
 		printf("%s%s%s", p->format == FORMAT_JSON ? p->count > 1 ? ",\n " : "\n " : "",
-		    raw_text(json_print(j, &a), &a), p->format == FORMAT_NDJSON ? "\n" : "");
+		    output_raw(json_print(j, &a), &a), p->format == FORMAT_NDJSON ? "\n" : "");
 		break;
 	}
 	json_free(j);

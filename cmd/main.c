@@ -19,7 +19,8 @@ enum {	/* what of the configuration, and what of the database */
 	NEED_CHECK = 32,	/* the whole, looked at more closely */
 	NEED_READ  = 4,		/* the database, to look at */
 	NEED_WRITE = 8,		/* the database, made if it is not there */
-	NEED_LOCK  = 16		/* no other pass meanwhile */
+	NEED_LOCK  = 16,	/* no other pass meanwhile */
+	NEED_STOP  = 64		/* looks at stop_asked */
 };
 
 static const struct command {
@@ -33,12 +34,20 @@ static const struct command {
 	{ "ingest", cmd_ingest, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "read new mail" },
 	{ "enrich", cmd_enrich, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "ask the Management API about claims" },
 	{ "notify", cmd_notify, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "send what is due" },
+	{ "import", cmd_import, NEED_CONF | NEED_WRITE | NEED_STOP, "[--announce] PATH...",
+	    "read mails from files: .eml, mbox, Maildir, folders of them" },
 	{ "log",    cmd_log,    NEED_CONF | NEED_READ,
 	    "[--state S,...] [--org N] [--msn N] [--country CC] [--mailbox NAME]\n"
 	    "             [--since T] [--until T] [--text TEXT] [--limit N] [--format table|json|ndjson|csv]",
 	    "approvals, and claims that are not (yet) one" },
 	{ "show",   cmd_show,   NEED_CONF | NEED_READ, "[--format text|json] ID",
 	    "anything with an id (apr_, clm_, mail_, evt_, dlv_) and what is known of it" },
+	{ "mail",   cmd_mail,   NEED_CONF,	/* opens the database itself: reread writes */
+	    "list [--fate F,...] [--mailbox NAME] [--since T] [--until T] [--limit N]\n"
+	    "                [--format table|json|ndjson|csv]\n"
+	    "           | show [--format text|json] ID | save ID [FILE|-]\n"
+	    "           | reread ID... | reread [--fate F,...] [--mailbox NAME] [--since T] [--until T]",
+	    "mails and their fates; their bytes; read them again with today's rules" },
 	{ "rules",  cmd_rules,  NEED_RULES, "test [--format table|ndjson] MAIL...",
 	    "what saved mails yield, and why or why not" },
 	{ "check",  cmd_check,  NEED_CHECK, "", "the configuration, its secrets and rules, without the network" },
@@ -52,6 +61,16 @@ on_stop(int sig)
 {
 	(void)sig;
 	stop_asked = 1;
+}
+
+void
+stop_watch(void)
+{
+	const struct sigaction on = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN };
+
+	sigaction(SIGPIPE, &ignore, NULL);	/* a peer that went is an error; `log | head` just ends */
+	sigaction(SIGTERM, &on, NULL);	/* no SA_RESTART: waiting calls return and look */
+	sigaction(SIGINT, &on, NULL);
 }
 
 static void
@@ -163,16 +182,13 @@ open_lock(struct app *app, enum status *status)
 static enum status
 run_command(struct app *app, const struct command *c, const char *conf_path, int argc, char **argv)
 {
-	const struct sigaction on = { .sa_handler = on_stop }, ignore = { .sa_handler = SIG_IGN };
 	struct err	e;
 	enum status	status = STATUS_DONE;
 
-	if (c->needs & (NEED_LOCK | NEED_RULES | NEED_CHECK))
-		sigaction(SIGPIPE, &ignore, NULL);	/* a peer that went is an error; `log | head` just ends */
-	if (c->needs & (NEED_LOCK | NEED_RULES)) {	/* the others look at no flag: a signal just ends them */
-		sigaction(SIGTERM, &on, NULL);	/* no SA_RESTART: waiting calls return and look */
-		sigaction(SIGINT, &on, NULL);
-	}
+	if (c->needs & NEED_CHECK)
+		signal(SIGPIPE, SIG_IGN);
+	if (c->needs & (NEED_LOCK | NEED_RULES | NEED_STOP))	/* the others look at no flag: a signal just ends them */
+		stop_watch();
 	if (settings_read(conf_path, c->needs & NEED_CHECK ? SETTINGS_CHECK : c->needs & NEED_RULES ?
 	    SETTINGS_RULES : SETTINGS_ALL, &app->arena, &app->set, &e) == -1)
 		return failed("configuration.refused", &e);

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 
@@ -110,6 +111,32 @@ void
 output_tree(const struct json *v, struct arena *a)
 {
 	put_tree(v, 0, a);
+}
+
+const char *
+output_raw(const char *text, struct arena *a)
+{
+	return isatty(STDOUT_FILENO) ? output_text(text, 0, a) : text;
+}
+
+/* RFC 4180: quoted where it must be. */
+void
+output_csv(const char *const *values, int n, struct arena *a)
+{
+	for (int i = 0; i < n; i++) {
+		const char *text = values[i] ? output_raw(values[i], a) : "";
+
+		fputs(i > 0 ? "," : "", stdout);
+		if (!strpbrk(text, ",\"\r\n")) {
+			fputs(text, stdout);
+			continue;
+		}
+		putchar('"');
+		for (; *text; text++)
+			printf(*text == '"' ? "\"\"" : "%c", *text);
+		putchar('"');
+	}
+	fputs("\r\n", stdout);
 }
 
 int

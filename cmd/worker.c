@@ -34,9 +34,7 @@ digest_file(struct digest *d, const char *path)
 	digest_add_int(d, (int64_t)total);
 }
 
-/* What the screen's answer depends on: an ignored mail keeps it, so that a version
- * that rescreens can ask again when the screen changed. */
-static const char *
+const char *
 screen_hash(const struct settings *set, struct arena *a)
 {
 	const char	**lists[] = { set->sender.domains, set->sender.forwarders };

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "ingest/reread.h"
 #include "store/claim.h"
 #include "store/delivery.h"
 #include "store/event.h"
@@ -232,7 +233,11 @@ ingest_read(struct ingest *in, struct ingest_mail *m, struct arena *a, struct er
 	m->failed = reader_prove(in->readers, m->raw, a, &m->proof, &m->why) != 0;
 	if (m->failed)
 		m->proof = (struct proof){.detail = SPAN_LIT("")};
-	else
+	else if (m->kept != NULL && !is_trusted(in->sender, &m->proof) && is_trusted(in->sender, m->kept))
+		m->proof = *m->kept;	/* what was proven on arrival may not be provable now */
+	if (m->file)
+		m->arrived_ms = time_known(m->proof.received_ms);
+	if (!m->failed)
 		m->failed = reader_read(in->readers, m->raw, is_trusted(in->sender, &m->proof), a,
 		    &m->reading, &m->why) != 0;
 	db_lock_progress(in->lock);
@@ -368,8 +373,8 @@ tell_unmatched(struct entry *n, struct err *e)
 	    clock_iso(n->in->now_ms).s, n->mail->history ? " history" : ""), data, e);
 }
 
-static int
-claim_store(struct entry *n, int i, struct err *e)
+static struct claim
+claim_of(struct entry *n, int i)
 {
 	const struct found_claim *f = &n->mail->reading.found.claims[i];
 	struct arena		 *a = &n->arena;
@@ -388,14 +393,32 @@ claim_store(struct entry *n, int i, struct err *e)
 		.reasons = reasons_json(&f->reasons, &n->judged.reasons, a),
 		.evidence = evidence_json(f, a),
 	};
-	int64_t			  id;
 
 	if (c.state == CLAIM_PENDING)
 		c.next_ms = n->in->now_ms;
-	if (claim_add(n->in->db, &c, n->hash, n->in->now_ms, &id, e) != 0)
-		return -1;
-	n->claims++;
-	n->held += c.state == CLAIM_HELD;
+	return c;
+}
+
+/* What was read of it; of a mail that is read again, only what is new. */
+static int
+claims_store(struct entry *n, struct err *e)
+{
+	const struct ingest_mail *m = n->mail;
+	int			  count = m->failed ? 0 : m->reading.found.count;
+	struct claim		 *list = arena_array(&n->arena, (size_t)count, sizeof *list);
+	int64_t			  id;
+
+	for (int i = 0; i < count; i++)
+		list[i] = claim_of(n, i);
+	if (m->again)
+		return reread_claims(n->in->db, m->id, n->hash, list, count, n->in->now_ms, &n->claims,
+		    &n->held, e);
+	for (int i = 0; i < count; i++) {
+		if (claim_add(n->in->db, &list[i], n->hash, n->in->now_ms, &id, e) != 0)
+			return -1;
+		n->claims++;
+		n->held += list[i].state == CLAIM_HELD;
+	}
 	return 0;
 }
 
@@ -430,12 +453,12 @@ quarantine(struct entry *n, const char *why, struct err *e)
 	reasons_put(list, &n->judged.reasons);
 	json_put(data, "reasons", list);
 	json_put_text(data, "error", why);
-	if (tell(n, "mail.quarantined", n->hash, n->hash, data, e) != 0 ||
+	if (claims_store(n, e) != 0 || tell(n, "mail.quarantined", n->hash, n->hash, data, e) != 0 ||
 	    mail_settle(in->db, id, MAIL_QUARANTINED, why, NULL, in->now_ms, e) != 0 ||
 	    mail_keep(in->db, id, n->judged.trusted, n->mail->raw, e) != 0)
 		return -1;
 	in->quarantined++;
-	in->waiting++;
+	in->waiting += 1 + n->held;
 	log_info("mail.quarantined", "mail", n->ref, "mailbox", in->mailbox, "proof",
 	    proof_name(n->mail->proof.kind), "error", why, NULL);
 	return 0;
@@ -460,7 +483,7 @@ kind_tell(struct entry *n, struct err *e)
 	case RULE_KINDS:
 		return 0;
 	case RULE_NONE:
-		return tell_unmatched(n, e);
+		return n->mail->again ? 0 : tell_unmatched(n, e);	/* who reads it again knows */
 	case RULE_TEST_UNIT:
 	case RULE_DECLINED:
 	case RULE_NEEDS_INFORMATION:
@@ -503,9 +526,8 @@ read_store(struct entry *n, struct err *e)
 		return quarantine(n, "an approval of which nothing could be read", e);
 	if (mail_settle(in->db, m->id, MAIL_READ, NULL, NULL, in->now_ms, e) != 0)
 		return -1;
-	for (int i = 0; i < found->count; i++)
-		if (claim_store(n, i, e) != 0)
-			return -1;
+	if (claims_store(n, e) != 0)
+		return -1;
 	if ((n->judged.trusted || n->claims > 0) &&
 	    mail_keep(in->db, m->id, n->judged.trusted, m->raw, e) != 0)
 		return -1;
@@ -532,6 +554,27 @@ fail_store(struct entry *n, struct err *e)
 	return mail_failed(n->in->db, n->mail->id, why->msg, e);
 }
 
+/*
+ * A fate that stands for these bytes: not one of a mail that was unproven elsewhere and is proven here, nor
+ * one of other rules that found nothing worth keeping.
+ */
+static int
+same_stands(struct entry *n, int64_t same_as, bool *stands, struct err *e)
+{
+	const struct ingest_mail *m = n->mail;
+	struct mail_row		  same;
+
+	*stands = true;
+	if (m->failed)
+		return 0;
+	if (mail_get(n->in->db, same_as, &n->arena, &same, e) != 0)
+		return -1;
+	if (same.fate == MAIL_READ)
+		*stands = is_trusted(n->in->sender, &m->proof) && !same.trusted ? false :
+		    same.kept || span_is(span_of(same.rules_hash), m->reading.rules_hash);
+	return 0;
+}
+
 static int
 inherit(struct entry *n, int64_t same_as, struct err *e)
 {
@@ -547,19 +590,51 @@ ingest_store(struct ingest *in, const struct ingest_mail *m, struct err *e)
 {
 	struct entry	n = {.in = in, .mail = m};
 	int64_t		same_as = 0;
+	bool		same = false;
 	int		rc = -1;
 
 	n.ref = arena_printf(&n.arena, "mail_%lld", (long long)m->id);
 	n.hash = digest_hex(&n.arena, m->sha256, sizeof m->sha256);
-	if (mail_hashed(in->db, m->id, m->sha256, &same_as, e) != 0)
+	if (m->again)
+		rc = mail_again(in->db, m->id, e) != 0 ? -1 : mail_header(in->db, m->id, m->arrived_ms,
+		    (int64_t)m->raw.n, m->history, e);
+	else if (mail_hashed(in->db, m->id, m->sha256, &same_as, e) == 0)
+		rc = same_as != 0 ? same_stands(&n, same_as, &same, e) : 0;
+	if (rc != 0)
 		goto out;
-	if (same_as != 0)
+	if (same)
 		rc = inherit(&n, same_as, e);
 	else if (m->failed)
 		rc = fail_store(&n, e);
 	else
 		rc = read_store(&n, e);
+	if (rc == 0 && same_as != 0 && !same)
+		rc = mail_better(in->db, m->id, m->sha256, e);
 out:
 	arena_free(&n.arena);
+	return rc;
+}
+
+int
+ingest_oversize(struct ingest *in, int64_t id, const char *folder, int64_t arrived_ms, int64_t size_bytes,
+    bool history, struct err *e)
+{
+	struct arena	 a = {0};
+	const char	*ref = arena_printf(&a, "mail_%lld", (long long)id);
+	/* not the UID: a folder numbered anew has no news */
+	const char	*subject = arena_printf(&a, "%s/%s/%lld/%lld", in->mailbox, folder,
+	    (long long)arrived_ms, (long long)size_bytes);
+	struct json	*data = json_object();
+	int		 rc = -1;
+
+	json_put_text(data, "id", ref);
+	json_put_text(data, "mailbox", in->mailbox);
+	json_put_int(data, "size_bytes", size_bytes);
+	if (event_add(in->db, &(struct event_new){.type = "mail.oversize", .ref = ref, .subject = subject,
+	    .cause = "oversize", .data = data, .history = history}, in->now_ms, e) == 0 &&
+	    mail_settle(in->db, id, MAIL_OVERSIZE, "larger than limits.mail_bytes", NULL, in->now_ms, e) == 0)
+		rc = 0;
+	log_info("mail.oversize", "mail", ref, "mailbox", in->mailbox, "bytes", log_num(size_bytes).s, NULL);
+	arena_free(&a);
 	return rc;
 }

@@ -75,6 +75,9 @@ struct ingest_mail {
 	int64_t		 arrived_ms;
 	bool		 history;
 	struct span	 raw;
+	bool		 file;		/* its arrival is the date of the Received line that its proof came with */
+	bool		 again;		/* it was read before, and has claims (ingest/reread) */
+	const struct proof *kept;	/* its proof as of then, NULL if there was none */
 	/* set by ingest_read(): */
 	bool		 failed;	/* `why` says: ERR_REJECT quarantine, ERR_RETRY stays pending */
 	struct err	 why;
@@ -84,5 +87,8 @@ struct ingest_mail {
 };
 int	ingest_read(struct ingest *, struct ingest_mail *, struct arena *, struct err *);
 int	ingest_store(struct ingest *, const struct ingest_mail *, struct err *);
+/* In a transaction: it is not read at all. `folder` is where it lies. */
+int	ingest_oversize(struct ingest *, int64_t id, const char *folder, int64_t arrived_ms, int64_t size_bytes,
+	    bool history, struct err *);
 
 #endif

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "ingest/import.h"
 #include "ingest/ingest.h"
 #include "read/reading.h"
 #include "store/event.h"
@@ -167,6 +168,9 @@ mailbox_conf_read(struct conf_node *n, const struct http_net *net, struct mailbo
 	if (c->name != NULL && !is_name(c->name))
 		conf_wrong(
 		    conf, conf_get(n, "name"), "must be 1 to %d of a-z, 0-9 and -", MAX_NAME);
+	if (c->name != NULL && strcmp(c->name, IMPORT_MAILBOX) == 0)
+		conf_wrong(conf, conf_get(n, "name"), "is taken: mails from files are shown as of '%s'",
+		    IMPORT_MAILBOX);
 	if (c->user != NULL && !is_plain(c->user))
 		conf_wrong(conf, conf_get(n, "user"), "has control characters");
 	if (c->authserv != NULL && strcmp(c->authserv, "microsoft365") == 0)
@@ -529,38 +533,6 @@ chunk_screen(struct pass *p, struct chunk *c, struct err *e)
 	return 0;
 }
 
-static int
-oversize(struct pass *p, const struct chunk *c, const struct arrival *m, int64_t size_bytes,
-    struct err *e)
-{
-	struct arena a = {0};
-	const char *ref = arena_printf(&a, "mail_%lld", (long long)m->id);
-	/* not the UID: a folder numbered anew has no news */
-	const char *subject = arena_printf(&a, "%s/%s/%lld/%lld", p->conf->name, c->folder->name,
-	    (long long)m->arrived_ms, (long long)size_bytes);
-	struct json *data = json_object();
-	int rc = -1;
-
-	json_put_text(data, "id", ref);
-	json_put_text(data, "mailbox", p->conf->name);
-	json_put_int(data, "size_bytes", size_bytes);
-	if (event_add(p->in->db,
-		&(struct event_new){.type = "mail.oversize",
-		    .ref = ref,
-		    .subject = subject,
-		    .cause = "oversize",
-		    .data = data,
-		    .history = m->history},
-		p->in->now_ms, e) == 0 &&
-	    mail_settle(p->in->db, m->id, MAIL_OVERSIZE, "larger than limits.mail_bytes", NULL,
-		p->in->now_ms, e) == 0)
-		rc = 0;
-	log_info("mail.oversize", "mail", ref, "mailbox", p->conf->name, "bytes",
-	    log_num(size_bytes).s, NULL);
-	arena_free(&a);
-	return rc;
-}
-
 /* In a transaction: what the header says of this mail. It is `wanted` if its body must be read. */
 static int
 header_store(struct pass *p, struct chunk *c, struct arrival *m, struct err *e)
@@ -578,7 +550,8 @@ header_store(struct pass *p, struct chunk *c, struct arrival *m, struct err *e)
 		    m->old ? NULL : in->screen, in->now_ms, e);
 	}
 	if (m->size_bytes > in->limits->mail_bytes)
-		return oversize(p, c, m, m->size_bytes, e);
+		return ingest_oversize(in, m->id, c->folder->name, m->arrived_ms, m->size_bytes,
+		    m->history, e);
 	m->wanted = true;
 	return 0;
 }
@@ -620,7 +593,8 @@ body_store(struct pass *p, const struct chunk *c, const struct arrival *m,
 	if (m->text.n == 0)	/* NIL and "" are no mail: the server could not read it */
 		return mail_failed(p->in->db, m->id, "the server did not send it", e);
 	if ((int64_t)m->text.n > p->in->limits->mail_bytes)
-		return oversize(p, c, m, (int64_t)m->text.n, e);
+		return ingest_oversize(p->in, m->id, c->folder->name, m->arrived_ms,
+		    (int64_t)m->text.n, m->history, e);
 	return ingest_store(p->in, mail, e);
 }
 

@@ -216,6 +216,12 @@ claim_tell_pending(struct db *db, const struct claim *c, int64_t now_ms, struct 
 }
 
 int
+claim_reasons(struct db *db, int64_t id, const char *reasons, struct err *e)
+{
+	return sql_write(db, SQL_CLAIM_REASONS, ARGS(arg_int(id), arg_text(reasons)), e);
+}
+
+int
 claim_settle(struct db *db, const struct claim *c, enum claim_state state, const char *api,
     int64_t now_ms, struct err *e)
 {

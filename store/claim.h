@@ -60,6 +60,9 @@ int	claim_tell_pending(struct db *, const struct claim *, int64_t now_ms, struct
 int	claim_settle(struct db *, const struct claim *, enum claim_state, const char *api, int64_t now_ms,
 	    struct err *);
 
+/* Other reasons for it (JSON), of the same mail read again; its state stays. */
+int	claim_reasons(struct db *, int64_t id, const char *reasons, struct err *);
+
 /* What names the claim's mail in the ids of events, for ever: its SHA-256 in hex. */
 int	claim_cause(struct db *, int64_t id, struct arena *, const char **cause, struct err *);
 

@@ -294,6 +294,10 @@ mail_get(struct db *db, int64_t id, struct arena *a, struct mail_row *m, struct 
 	m->reasons = row_text(&r, a);
 	m->date_ms = row_int(&r);
 	m->trusted = row_bool(&r);
+	m->rules_hash = row_text(&r, a);
+	m->present = row_bool(&r);
+	m->kept = row_bool(&r);
+	m->claims = row_int(&r);
 	sql_close(&r);
 	return 0;
 }
@@ -346,12 +350,109 @@ mail_hashed(
 	return sql_number(db, SQL_MAIL_SAME, args, same_as, e) < 0 ? -1 : 0;
 }
 
+static int
+filed(struct db *db, enum sql which, const struct sql_arg *args, int64_t *id, enum mail_fate *fate,
+    struct err *e)
+{
+	struct arena a = {0};
+	struct row r;
+	int got = sql_one(db, which, args, &r, e);
+
+	*id = 0;
+	if (got != 1)
+		return got;
+	*id = row_int(&r);
+	*fate = (enum mail_fate)mail_fate_of(row_text(&r, &a));	/* CHECKed by the table */
+	sql_close(&r);
+	arena_free(&a);
+	return 0;
+}
+
+int
+mail_filed(struct db *db, int64_t mailbox_id, const uint8_t sha256[DIGEST_BYTES], int64_t *id,
+    enum mail_fate *fate, struct err *e)
+{
+	return filed(db, SQL_MAIL_FILED, ARGS(arg_int(mailbox_id), arg_blob(sha256, DIGEST_BYTES)), id,
+	    fate, e);
+}
+
+int
+mail_filed_at(struct db *db, int64_t mailbox_id, const char *folder, uint32_t uid, int64_t size_bytes,
+    int64_t *id, enum mail_fate *fate, struct err *e)
+{
+	return filed(db, SQL_MAIL_FILED_AT,
+	    ARGS(arg_int(mailbox_id), arg_text(folder), arg_int(uid), arg_int(size_bytes)), id, fate, e);
+}
+
 int
 mail_inherit(struct db *db, int64_t id, int64_t same_as, int64_t now_ms, struct err *e)
 {
 	return must_be_pending(
 	    sql_run(db, SQL_MAIL_INHERIT, ARGS(arg_int(id), arg_int(same_as), arg_int(now_ms)), e),
 	    id, e);
+}
+
+/* ---------------------------------------------------------------- reading again, lists */
+
+int
+mail_again(struct db *db, int64_t id, struct err *e)
+{
+	int changed = sql_run(db, SQL_MAIL_AGAIN, ARGS(arg_int(id)), e);
+
+	if (changed == 0)
+		return err_set(e, ERR_REJECT, "mail_%lld is pending already", (long long)id);
+	return changed < 0 ? -1 : 0;
+}
+
+int
+mail_follow(struct db *db, int64_t id, struct err *e)
+{
+	return sql_write(db, SQL_MAIL_FOLLOW, ARGS(arg_int(id)), e);
+}
+
+int
+mail_refetch(struct db *db, int64_t id, const char *reason, bool *done, struct err *e)
+{
+	int changed = sql_run(db, SQL_MAIL_REFETCH, ARGS(arg_int(id), arg_text(reason)), e);
+
+	*done = changed > 0;
+	return changed < 0 ? -1 : 0;
+}
+
+int
+mail_better(struct db *db, int64_t id, const uint8_t sha256[DIGEST_BYTES], struct err *e)
+{
+	return sql_write(db, SQL_MAIL_BETTER, ARGS(arg_int(id), arg_blob(sha256, DIGEST_BYTES)), e);
+}
+
+/* " read own ": what SQL_MAIL_PAGE looks fates up in. */
+static const char *
+fates_of(const char **list, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	arena_puts(&b, " ");
+	for (; *list != NULL; list++)
+		arena_putf(&b, "%s ", *list);
+	return b.p;
+}
+
+int
+mail_page(struct db *db, const struct mail_filter *f, int64_t after, int64_t *ids, int max, int *n,
+    struct err *e)
+{
+	struct arena a = {0};
+	struct row r;
+	int got = sql_open(db, SQL_MAIL_PAGE,
+	    ARGS(arg_int(after), arg_text(f->fates != NULL ? fates_of(f->fates, &a) : NULL),
+		arg_text(f->mailbox), arg_time(f->since_ms), arg_time(f->until_ms), arg_int(max)),
+	    &r, e);
+
+	*n = 0;
+	while (got != -1 && (got = sql_next(&r, e)) == 1)
+		ids[(*n)++] = row_int(&r);
+	arena_free(&a);
+	return got;
 }
 
 /* ---------------------------------------------------------------- what was understood, what is
@@ -442,6 +543,7 @@ message_json(const struct mail_row *m)
 	json_put_bool(j, "trusted", m->trusted);
 	json_put_text(j, "kind", m->kind);
 	json_put_text(j, "rule", m->rule);
+	json_put_text(j, "rules_hash", m->rules_hash);
 	json_put_text(j, "language", m->language);
 	json_put(j, "reasons", json_ours(m->reasons));
 	return j;
@@ -468,6 +570,7 @@ mail_json(const struct mail_row *m)
 	    m->hashed ? digest_hex(&a, m->sha256, sizeof(m->sha256)) : NULL);
 	json_put_text(j, "same_as",
 	    m->same_as == 0 ? NULL : arena_printf(&a, "mail_%lld", (long long)m->same_as));
+	json_put_bool(j, "kept", m->kept);
 	json_put_int(j, "attempts", m->attempts);
 	json_put(j, "message", m->proof == NULL ? NULL : message_json(m));
 	arena_free(&a);

@@ -77,9 +77,12 @@ struct mail_row {
 	uint8_t		 sha256[DIGEST_BYTES];
 	const char	*mailbox, *folder;
 	/* of its message; NULL, 0 or false if it was not read */
-	const char	*message_id, *from_domain, *proof, *proof_detail, *kind, *rule, *language, *reasons;
+	const char	*message_id, *from_domain, *proof, *proof_detail, *kind, *rule, *rules_hash, *language, *reasons;
 	int64_t		 date_ms;
 	bool		 trusted;
+	bool		 present;	/* its epoch is the folder's present one: the UID still means it */
+	bool		 kept;		/* mail_kept() has its bytes (of one with same_as, look there) */
+	int64_t		 claims;
 };
 /* Up to `max` UIDs of pending mails above `after`, ascending. */
 int	mail_pending(struct db *, int64_t epoch_id, uint32_t after, uint32_t *uids, int64_t *ids, size_t max,
@@ -96,8 +99,35 @@ int	mail_settle(struct db *, int64_t id, enum mail_fate, const char *reason, con
 	    struct err *);
 /* Its bytes' hash; *same_as is a settled mail with the same bytes (not ignored), or 0. */
 int	mail_hashed(struct db *, int64_t id, const uint8_t sha256[DIGEST_BYTES], int64_t *same_as, struct err *);
+/* The mail of this mailbox with these bytes (of several, any); *id 0: there is none. */
+int	mail_filed(struct db *, int64_t mailbox_id, const uint8_t sha256[DIGEST_BYTES], int64_t *id,
+	    enum mail_fate *, struct err *);
+/* The same of one that is or was oversize, and so has no hash: by its folder, UID and size. */
+int	mail_filed_at(struct db *, int64_t mailbox_id, const char *folder, uint32_t uid, int64_t size_bytes,
+	    int64_t *id, enum mail_fate *, struct err *);
 /* Takes the fate of a mail with the same bytes. */
 int	mail_inherit(struct db *, int64_t id, int64_t same_as, int64_t now_ms, struct err *);
+
+/*
+ * To read a mail again that was settled. again: pending within this transaction, to be settled anew at once;
+ * follow: mails that inherited its fate then take the new one. refetch: its bytes are not kept, so it goes back
+ * to pending for the next pass, `reason` says why; *done is false if its UID means nothing any more.
+ */
+int	mail_again(struct db *, int64_t id, struct err *);
+int	mail_follow(struct db *, int64_t id, struct err *);
+int	mail_refetch(struct db *, int64_t id, const char *reason, bool *done, struct err *);
+
+struct mail_filter {
+	const char	**fates;		/* NULL-ended; NULL: any */
+	const char	*mailbox;		/* NULL: any */
+	int64_t		 since_ms, until_ms;	/* of arrival, or where it is unknown, when it was first seen; 0: any */
+};
+/* Up to `max` mails above row `after`, ascending. */
+int	mail_page(struct db *, const struct mail_filter *, int64_t after, int64_t *ids, int max, int *n,
+	    struct err *);
+
+/* From now on this mail stands for all with these bytes: its reading says more than theirs. */
+int	mail_better(struct db *, int64_t id, const uint8_t sha256[DIGEST_BYTES], struct err *);
 
 struct message_new {
 	const char	*message_id, *from_domain, *proof, *proof_detail, *kind, *rule, *rules_hash, *language, *reasons;
@@ -111,7 +141,7 @@ int	mail_kept(struct db *, int64_t id, struct arena *, struct span *bytes, struc
 
 /*
  * For `show`: {"id": "mail_N", "mailbox", "folder", "uid", "fate", "reason", "history", "shown_at", "arrived_at", "settled_at",
- * "size_bytes", "sha256", "same_as", "attempts", "message": {...} or null}.
+ * "size_bytes", "sha256", "same_as", "kept", "attempts", "message": {...} or null}.
  */
 struct json	*mail_json(const struct mail_row *);
 

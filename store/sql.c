@@ -129,7 +129,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    "SELECT m.id, m.epoch_id, m.uid, m.fate, m.reason, m.history, m.shown_ms,"
 	    " m.arrived_ms, m.size_bytes, m.settled_ms, m.attempts, m.same_as, m.sha256, b.name,"
 	    " f.name, s.message_id, s.from_domain, s.proof, s.proof_detail, s.kind, s.rule,"
-	    " s.language, s.reasons, s.date_ms, s.trusted"
+	    " s.language, s.reasons, s.date_ms, s.trusted, s.rules_hash, e.closed_ms IS NULL,"
+	    " EXISTS (SELECT 1 FROM mail_bytes AS k WHERE k.mail_id = m.id),"
+	    " (SELECT count(*) FROM claim AS c WHERE c.mail_id = m.id)"
 	    " FROM mail AS m" MAIL_PLACE " WHERE m.id = ?1",
 	[SQL_MAIL_HEADER] =
 	    "UPDATE mail SET arrived_ms = ?2, size_bytes = ?3, history = ?4 WHERE id = ?1"
@@ -144,17 +146,54 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_MAIL_SAME] =	/* only what was decided by the bytes, and the first of its kind */
 	    "SELECT id FROM mail WHERE sha256 = ?2 AND id <> ?1 AND same_as IS NULL"
 	    " AND fate IN ('own', 'read', 'quarantined') ORDER BY id LIMIT 1",
+	[SQL_MAIL_BETTER] =
+	    "UPDATE mail SET same_as = ?1 WHERE sha256 = ?2 AND id <> ?1"
+	    " AND fate IN ('own', 'read', 'quarantined')",
 	[SQL_MAIL_INHERIT] =
 	    "UPDATE mail SET fate = o.fate, reason = o.reason, same_as = o.id,"
 	    " settled_ms = ?3 FROM mail AS o WHERE mail.id = ?1 AND mail.fate = 'pending'"
 	    " AND o.id = (SELECT coalesce(same_as, id) FROM mail WHERE id = ?2)"
 	    " AND o.fate <> 'pending'",
-	[SQL_MESSAGE_ADD] =
+	[SQL_MAIL_AGAIN] =
+	    "UPDATE mail SET fate = 'pending', reason = NULL, settled_ms = NULL WHERE id = ?1"
+	    " AND fate <> 'pending'",
+	[SQL_MAIL_REFETCH] =	/* only while the server still knows it by this UID */
+	    "UPDATE mail SET fate = 'pending', reason = ?2, screen = NULL, same_as = NULL,"
+	    " missed = 0, missed_ms = NULL, settled_ms = NULL WHERE id = ?1"
+	    " AND fate NOT IN ('pending', 'vanished')"
+	    " AND NOT EXISTS (SELECT 1 FROM mail_bytes WHERE mail_id = ?1)"
+	    " AND (SELECT closed_ms FROM epoch WHERE id = epoch_id) IS NULL",
+	[SQL_MAIL_FOLLOW] =
+	    "UPDATE mail SET fate = o.fate, reason = o.reason FROM mail AS o"
+	    " WHERE o.id = ?1 AND mail.sha256 = o.sha256 AND mail.same_as = ?1"
+	    " AND mail.fate <> 'pending' AND o.fate <> 'pending'",
+	[SQL_MAIL_FILED] =
+	    "SELECT m.id, m.fate FROM mail AS m JOIN epoch AS e ON e.id = m.epoch_id"
+	    " JOIN folder AS f ON f.id = e.folder_id WHERE m.sha256 = ?2 AND f.mailbox_id = ?1"
+	    " LIMIT 1",
+	[SQL_MAIL_FILED_AT] =
+	    "SELECT m.id, m.fate FROM mail AS m JOIN epoch AS e ON e.id = m.epoch_id"
+	    " JOIN folder AS f ON f.id = e.folder_id WHERE f.mailbox_id = ?1 AND f.name = ?2"
+	    " AND m.uid = ?3 AND m.size_bytes = ?4 AND m.sha256 IS NULL"
+	    " AND m.fate IN ('pending', 'oversize') AND e.closed_ms IS NULL",
+	/* After row ?1; ?2 fates as " read own ", ?3 mailbox, ?4 since, ?5 until; NULL asks for any. */
+	[SQL_MAIL_PAGE] =
+	    "SELECT m.id FROM mail AS m WHERE m.id > ?1"
+	    " AND (?2 IS NULL OR instr(?2, ' ' || m.fate || ' ') > 0)"
+	    " AND (?3 IS NULL OR ?3 = (SELECT b.name FROM epoch AS e JOIN folder AS f ON f.id = e.folder_id"
+	    "  JOIN mailbox AS b ON b.id = f.mailbox_id WHERE e.id = m.epoch_id))"
+	    " AND (?4 IS NULL OR coalesce(m.arrived_ms, m.shown_ms) >= ?4)"
+	    " AND (?5 IS NULL OR coalesce(m.arrived_ms, m.shown_ms) < ?5) ORDER BY m.id LIMIT ?6",
+	[SQL_MESSAGE_ADD] =	/* of a mail that is read again, the new reading */
 	    "INSERT INTO message (mail_id, message_id, date_ms, from_domain, proof,"
 	    " proof_detail, trusted, kind, rule, rules_hash, language, reasons)"
-	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
+	    " ON CONFLICT (mail_id) DO UPDATE SET message_id = ?2, date_ms = ?3, from_domain = ?4,"
+	    " proof = ?5, proof_detail = ?6, trusted = ?7, kind = ?8, rule = ?9, rules_hash = ?10,"
+	    " language = ?11, reasons = ?12",
 	[SQL_BYTES_ADD] =
-	    "INSERT INTO mail_bytes (mail_id, trusted, size_bytes, zstd) VALUES (?1, ?2, ?3, ?4)",
+	    "INSERT INTO mail_bytes (mail_id, trusted, size_bytes, zstd) VALUES (?1, ?2, ?3, ?4)"
+	    " ON CONFLICT (mail_id) DO UPDATE SET trusted = ?2",	/* the bytes are the same */
 	[SQL_BYTES_GET] = "SELECT size_bytes, zstd FROM mail_bytes WHERE mail_id = ?1",
 
 	/* -------- what mails say, what is true */
@@ -186,6 +225,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_CLAIM_CAUSE] =
 	    "SELECT lower(hex(m.sha256)) FROM claim AS c JOIN mail AS m ON m.id = c.mail_id"
 	    " WHERE c.id = ?1 AND m.sha256 IS NOT NULL",
+	[SQL_CLAIM_REASONS] = "UPDATE claim SET reasons = ?2 WHERE id = ?1",
 
 	[SQL_APPROVAL_ADD] =
 	    "INSERT INTO approval (apr, state, confirmed_by, org_scheme, org_number, msn,"
