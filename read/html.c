@@ -1,9 +1,9 @@
 /*
  * html - see html.h
  *
- * Gumbo builds a tree; a walk turns each block into rows of cells. A row of a table is rendered cell
- * by cell, each into rows of its own, and then it is decided whether these are data (cells side by
- * side) or layout (one below the other): see row_join().
+ * Gumbo builds a tree; a walk turns each block into rows of cells. What stands side by side (cells of a row
+ * of a table, columns by CSS) is rendered box by box, each into rows of its own, and then it is decided
+ * whether these are data or layout: see rows_beside().
  */
 #include "read/html.h"
 
@@ -11,85 +11,50 @@
 #include <setjmp.h>
 #include <string.h>
 
+#include "read/css.h"
+#include "read/element.h"
+#include "read/hidden.h"
+#include "read/rows.h"
+#include "read/source.h"
 #include "read/text.h"
 
 #define MAX_COLSPAN	20	/* columns that one cell is believed to cover */
-#define MAX_JOIN	3	/* lines in a cell that are one value broken by <br> */
-#define MAX_HIDDEN	64	/* numbers in hidden text that are looked for; more is a doubt */
-#define MIN_DIGITS	4	/* digits in a row that could be one of our values: the shortest MSN */
-
-/* ---- rows */
-
-struct row {
-	struct row	*next;
-	struct span	*cells;
-	uint16_t	 count, table, quote;
-};
-struct rows {
-	struct row	*head, **tail;	/* tail NULL: none yet */
-	size_t		 count;
-	bool		 simple;	/* no row has more than one cell; true if there are none */
-};
-
-static void
-rows_add(struct rows *rs, struct row *r)
-{
-	if (rs->tail == NULL) {
-		rs->tail = &rs->head;
-		rs->simple = true;
-	}
-	*rs->tail = r;
-	rs->tail = &r->next;
-	rs->count++;
-	rs->simple = rs->simple && r->count == 1;
-}
-
-static void
-rows_append(struct rows *to, const struct rows *from)
-{
-	if (from->count == 0)
-		return;
-	if (to->tail == NULL) {
-		*to = *from;
-		return;
-	}
-	*to->tail = from->head;
-	to->tail = from->tail;
-	to->count += from->count;
-	to->simple = to->simple && from->simple;
-}
+#define MAX_ROWSPAN	1000	/* rows */
+#define MAX_CARRY	64	/* columns from which a cell may reach into the rows below */
 
 /* ---- the walk */
 
-/* How an element looks, by itself and by those it lies in. */
-struct look {
-	bool		gone;		/* display: none and its like: no child can come back */
-	bool		invisible;	/* visibility: hidden: a child may be visible again */
-	bool		zero_font;	/* font-size: 0: a child may have another size (many mails do so) */
-	bool		reordered;	/* shown in another order than written, maybe */
-	bool		pre;
-	uint16_t	quote, table;
+/* A cell that reaches into the rows below it. */
+struct carry {
+	struct rows	cell;
+	unsigned	left;		/* rows */
 };
 
-/* A block being filled: the rows that are done, and the line that is not. */
-struct flow {
-	struct rows		rows;
-	struct arena_buf	line;
-	bool			space;		/* white space was seen after the line's last word */
-	uint16_t		quote;
+/* How an element looks, by itself and by those it lies in. */
+struct look {
+	struct style_look		 css;
+	const struct css_element *element;
+	struct carry		*carry;		/* of the table: MAX_CARRY; NULL outside of one */
+	uint32_t		 voice;		/* see read/rows.h */
+	uint16_t		 quote, table, outer;
+	bool			 mail_quote;	/* in what a mail program marked as quoted */
+	bool			 closed;	/* directly in <details> that nobody opened */
 };
 
 struct html {
 	struct arena		*arena;
 	struct reasons		*reasons;
+	struct css		*css;
+	struct hidden		 hidden;
+	struct err		*err;
 	uint16_t		 tables;
-	bool			 too_deep;
-	struct arena_buf	 hidden;	/* numbers in hidden text, a newline after each */
-	int			 hidden_count;
+	size_t			 carried;	/* cells, over all tables */
+	bool			 reaching;	/* some cell has reached into rows below it */
+	bool			 failed;
 };
 
 enum tag_kind { KIND_INLINE, KIND_BLOCK, KIND_DROPPED, KIND_BREAK, KIND_TABLE, KIND_ROW, KIND_DL,
-	KIND_QUOTE, KIND_PRE };
+	KIND_QUOTE, KIND_MARK };
 
 static enum tag_kind
 tag_kind(GumboTag tag)
@@ -101,9 +66,10 @@ tag_kind(GumboTag tag)
 		[GUMBO_TAG_OBJECT] = KIND_DROPPED, [GUMBO_TAG_SVG] = KIND_DROPPED,
 		[GUMBO_TAG_AUDIO] = KIND_DROPPED, [GUMBO_TAG_VIDEO] = KIND_DROPPED,
 		[GUMBO_TAG_CANVAS] = KIND_DROPPED, [GUMBO_TAG_DATALIST] = KIND_DROPPED,
+		[GUMBO_TAG_SUP] = KIND_MARK, [GUMBO_TAG_SUB] = KIND_MARK,
 		[GUMBO_TAG_BR] = KIND_BREAK, [GUMBO_TAG_TABLE] = KIND_TABLE, [GUMBO_TAG_TR] = KIND_ROW,
 		[GUMBO_TAG_DL] = KIND_DL, [GUMBO_TAG_BLOCKQUOTE] = KIND_QUOTE,
-		[GUMBO_TAG_PRE] = KIND_PRE, [GUMBO_TAG_TEXTAREA] = KIND_PRE,
+		[GUMBO_TAG_PRE] = KIND_BLOCK, [GUMBO_TAG_TEXTAREA] = KIND_BLOCK,
 		[GUMBO_TAG_ADDRESS] = KIND_BLOCK, [GUMBO_TAG_ARTICLE] = KIND_BLOCK,
 		[GUMBO_TAG_ASIDE] = KIND_BLOCK, [GUMBO_TAG_BODY] = KIND_BLOCK,
 		[GUMBO_TAG_CAPTION] = KIND_BLOCK, [GUMBO_TAG_CENTER] = KIND_BLOCK,
@@ -124,56 +90,15 @@ tag_kind(GumboTag tag)
 	return (enum tag_kind)kinds[tag <= GUMBO_TAG_LAST ? tag : GUMBO_TAG_LAST];
 }
 
-static void	render(struct html *, const GumboNode *, struct look, int depth, struct flow *);
-
-static struct row *
-row_new(struct html *h, size_t count, uint16_t table, uint16_t quote)
-{
-	struct row *r = arena_alloc(h->arena, sizeof *r);
-
-	r->count = (uint16_t)(count < UINT16_MAX ? count : UINT16_MAX);
-	r->cells = arena_array(h->arena, r->count, sizeof *r->cells);
-	for (uint16_t i = 0; i < r->count; i++)
-		r->cells[i] = SPAN_LIT("");
-	r->table = table;
-	r->quote = quote;
-	return r;
-}
-
-/* Ends the line: a row of one cell. An empty line is one only if it was asked for (<br>). */
-static void
-flow_break(struct html *h, struct flow *f, bool even_empty)
-{
-	struct row *r;
-
-	f->space = false;
-	if (f->line.n == 0 && !even_empty)
-		return;
-	r = row_new(h, 1, 0, f->quote);
-	if (f->line.n > 0)
-		r->cells[0] = arena_span(h->arena, (struct span){f->line.p, f->line.n});
-	f->line.n = 0;
-	rows_add(&f->rows, r);
-}
+static bool	render(struct html *, const GumboNode *, const struct look *, int depth, struct flow *);
+static void	render_hidden(struct html *, const GumboNode *, int depth);
 
 static void
-flow_text(struct html *h, struct flow *f, struct span s, bool pre)
+line_break(struct html *h, struct flow *f, bool even_empty)
 {
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] == '\n' && pre) {
-			flow_break(h, f, true);
-		} else if (s.p[i] == ' ' || s.p[i] == '\n' || s.p[i] == '\t') {
-			f->space = true;
-		} else {
-			if (f->space && f->line.n > 0)
-				arena_put(&f->line, " ", 1);
-			f->space = false;
-			arena_put(&f->line, s.p + i, 1);
-		}
-	}
+	hidden_end(&h->hidden, false);
+	flow_break(h->arena, f, even_empty);
 }
-
-/* ---- what is hidden */
 
 static bool
 is_digit(char c)
@@ -181,267 +106,195 @@ is_digit(char c)
 	return c >= '0' && c <= '9';
 }
 
-/* Puts the numbers of s that could be one of ours: digits, single spaces, dots or hyphens between them. */
-static int
-digits_put(struct arena_buf *b, struct span s)
-{
-	int found = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		size_t from = b->n, n = 0;
-
-		for (; i < s.n && (is_digit(s.p[i]) || (n > 0 && strchr(" .-", s.p[i]) != NULL && s.p[i] != '\0' &&
-		    i + 1 < s.n && is_digit(s.p[i + 1]))); i++)
-			if (is_digit(s.p[i])) {
-				arena_put(b, s.p + i, 1);
-				n++;
-			}
-		if (n >= MIN_DIGITS) {
-			arena_put(b, "\n", 1);
-			found++;
-		} else {
-			b->n = from;
-		}
-	}
-	return found;
-}
-
-/* Hidden text may say what it likes, but not hold a number that nobody sees. */
-static void
-hidden_check(struct html *h, const struct rows *rows)
-{
-	struct arena_buf	seen = {.arena = h->arena};
-	struct span		left = {h->hidden.p, h->hidden.n}, number;
-
-	if (h->hidden_count == 0)
-		return;
-	arena_put(&seen, "", 0);
-	for (const struct row *r = rows->head; r != NULL; r = r->next)
-		for (uint16_t i = 0; i < r->count; i++)
-			digits_put(&seen, r->cells[i]);
-	if (h->hidden_count > MAX_HIDDEN)
-		reasons_add(h->reasons, "hidden-text", true, -1);
-	else
-		while (span_cut(&left, '\n', &number))
-			if (span_find((struct span){seen.p, seen.n}, number, 0) < 0)
-				reasons_add(h->reasons, "hidden-text", true, -1);
-}
-
-/* Is a CSS length zero ("0", "0px", ".0em")? *relative: its unit is a share of the parent's. */
 static bool
-css_zero(struct span v, bool *relative)
+is_too_deep(struct html *h, int depth)
 {
-	bool	digits = false, zero = true;
-	size_t	i = 0;
-
-	for (; i < v.n && (is_digit(v.p[i]) || v.p[i] == '.'); i++) {
-		digits = digits || is_digit(v.p[i]);
-		zero = zero && !(v.p[i] >= '1' && v.p[i] <= '9');
-	}
-	v = span_from(v, i);
-	*relative = digits && (span_is(v, "em") || span_is(v, "%") || span_is(v, "ex") || span_is(v, "ch"));
-	return digits && zero;
-}
-
-/* font-size, or the size at the beginning of the font shorthand ("0/0 a"). */
-static void
-css_font(struct look *l, struct span v)
-{
-	bool	relative, zero;
-	struct span size = v;
-
-	span_cut(&v, '/', &size);
-	zero = css_zero(size, &relative);
-	if (zero)
-		l->zero_font = true;
-	else if (!relative && !span_is(size, "inherit") && !span_is(size, "smaller") && !span_is(size, "larger") &&
-	    !span_is(size, "unset"))
-		l->zero_font = false;
-}
-
-struct box { bool flat, clipped; };	/* no height or width; what does not fit is not shown */
-
-static void
-css_declaration(struct look *l, struct box *box, struct span name, struct span v)
-{
-	bool relative;
-
-	if (span_is(name, "display"))
-		l->gone = l->gone || span_is(v, "none");
-	else if (span_is(name, "visibility"))
-		l->invisible = span_is(v, "hidden") || span_is(v, "collapse") ||
-		    (l->invisible && !span_is(v, "visible"));
-	else if (span_is(name, "opacity"))
-		l->gone = l->gone || css_zero(v, &relative);
-	else if (span_is(name, "font-size"))
-		css_font(l, v);
-	else if (span_is(name, "font") && v.n > 0 && (is_digit(v.p[0]) || v.p[0] == '.'))
-		css_font(l, v);
-	else if (span_is(name, "text-decoration") || span_is(name, "text-decoration-line"))
-		l->gone = l->gone || span_find(v, SPAN_LIT("line-through"), 0) >= 0;	/* taken back */
-	else if (span_is(name, "unicode-bidi"))
-		l->reordered = l->reordered || span_find(v, SPAN_LIT("override"), 0) >= 0;
-	else if (span_is(name, "overflow"))
-		box->clipped = span_is(v, "hidden");
-	else if (span_is(name, "height") || span_is(name, "max-height") || span_is(name, "width") ||
-	    span_is(name, "max-width"))
-		box->flat = box->flat || css_zero(v, &relative);
-}
-
-/*
- * A style attribute. An element that is told twice how to be shown counts as hidden, whichever comes
- * last: hidden text is a doubt at worst.
- */
-static void
-css_style(struct look *l, const char *style, struct arena *a)
-{
-	char		*text = arena_text(a, style);
-	struct span	 left;
-	struct box	 box = {0};
-	size_t		 n = 0;
-
-	for (size_t i = 0; text[i] != '\0'; i++)	/* in lower case, without white space */
-		if ((unsigned char)text[i] > ' ')
-			text[n++] = (char)(text[i] >= 'A' && text[i] <= 'Z' ? text[i] + 32 : text[i]);
-	left = (struct span){text, n};
-	while (left.n > 0) {
-		struct span declaration, name, value;
-		ptrdiff_t   important;
-
-		span_cut(&left, ';', &declaration);
-		value = declaration;
-		if (!span_cut(&value, ':', &name))
-			continue;
-		important = span_find(value, SPAN_LIT("!"), 0);
-		css_declaration(l, &box, name, important >= 0 ? span_take(value, (size_t)important) : value);
-	}
-	if (box.flat && box.clipped)
-		l->gone = true;
-}
-
-static void
-look_of(struct html *h, const GumboElement *e, struct look *l)
-{
-	const GumboAttribute *style = gumbo_get_attribute(&e->attributes, "style");
-
-	if (gumbo_get_attribute(&e->attributes, "hidden") != NULL)
-		l->gone = true;
-	if (e->tag == GUMBO_TAG_DEL || e->tag == GUMBO_TAG_S || e->tag == GUMBO_TAG_STRIKE)
-		l->gone = true;		/* struck out: what it said is taken back */
-	if (e->tag == GUMBO_TAG_BDO)
-		l->reordered = true;
-	if (style != NULL)
-		css_style(l, style->value, h->arena);
-}
-
-/* ---- tables */
-
-static size_t
-colspan_of(const GumboElement *e)
-{
-	const GumboAttribute	*a = gumbo_get_attribute(&e->attributes, "colspan");
-	size_t			 n = 0;
-
-	for (const char *p = a != NULL ? a->value : ""; is_digit(*p) && n <= MAX_COLSPAN; p++)
-		n = 10 * n + (size_t)(*p - '0');
-	return n < 1 ? 1 : n > MAX_COLSPAN ? MAX_COLSPAN : n;
-}
-
-/* Does a cell of several lines look like one value that was broken, and not like lines of their own? */
-static bool
-is_one_value(const struct rows *rs)
-{
-	if (rs->count > MAX_JOIN)
+	if (depth <= HTML_MAX_DEPTH)
 		return false;
-	for (const struct row *r = rs->head; r != NULL; r = r->next)
-		if (r->cells[0].n == 0 || memchr(r->cells[0].p, ':', r->cells[0].n) != NULL)
-			return false;
+	h->failed = true;
+	err_set(h->err, ERR_REJECT, "more than %d levels of HTML", HTML_MAX_DEPTH);
 	return true;
 }
 
-static struct span
-rows_join(struct html *h, const struct rows *rs)
-{
-	struct arena_buf b = {.arena = h->arena};
+/* ---- one element */
 
-	arena_put(&b, "", 0);
-	for (const struct row *r = rs->head; r != NULL; r = r->next) {
-		if (b.n > 0)
-			arena_put(&b, " ", 1);
-		arena_put(&b, r->cells[0].p, r->cells[0].n);
-	}
-	return (struct span){b.p, b.n};
-}
+/* An element as the walk meets it; lives while its children are rendered. */
+struct self {
+	const GumboNode		*node;
+	struct look		 look;
+	struct style_box		 box;
+	struct css_element	 element;
+	struct attributes	 attributes;
+	enum tag_kind		 kind;
+};
 
-/* n cells of `lines` lines each (or none): line i of each side by side. */
+/* What attributes and tags say by themselves; CSS may say otherwise. */
 static void
-row_zip(struct html *h, struct rows *out, const struct rows *cells, size_t n, size_t lines, struct look l)
+look_by_tag(struct html *h, const GumboElement *e, const struct attributes *a, struct look *l)
 {
-	struct row **at = arena_array(h->arena, n, sizeof *at);
-
-	for (size_t i = 0; i < n; i++)
-		at[i] = cells[i].head;
-	for (size_t line = 0; line < lines; line++) {
-		struct row *r = row_new(h, n, l.table, l.quote);
-
-		for (size_t i = 0; i < n; i++) {
-			if (at[i] == NULL)
-				continue;
-			if (i < r->count)
-				r->cells[i] = at[i]->cells[0];
-			at[i] = at[i]->next;
-		}
-		rows_add(out, r);
-	}
+	if (l->closed && e->tag != GUMBO_TAG_SUMMARY)
+		l->css.gone = true;
+	l->closed = e->tag == GUMBO_TAG_DETAILS && !a->open;
+	if (a->hidden || e->tag == GUMBO_TAG_NOSCRIPT)
+		l->css.gone = true;
+	if (e->tag == GUMBO_TAG_DEL || e->tag == GUMBO_TAG_S || e->tag == GUMBO_TAG_STRIKE)
+		l->css.gone = true;	/* struck out: what it said is taken back */
+	if (e->tag == GUMBO_TAG_BDO)
+		l->css.reordered = true;
+	if (e->tag == GUMBO_TAG_PRE || e->tag == GUMBO_TAG_TEXTAREA)
+		l->css.pre = true;
+	if (e->tag == GUMBO_TAG_A)
+		l->css.colour = STYLE_UNKNOWN;	/* of links */
+	if (e->tag == GUMBO_TAG_FONT && a->color.n > 0)
+		l->css.colour = element_colour(a->color, h->arena);
+	if (e->tag == GUMBO_TAG_FONT && a->size)
+		l->css.font_px = 13;	/* some size that can be read */
+	if (a->bgcolor.n > 0)
+		l->css.background = element_colour(a->bgcolor, h->arena);
+	if (a->background)
+		l->css.background = STYLE_UNKNOWN;	/* an image */
 }
 
-/*
- * Cells of one row of a table, each as rows of its own. Side by side if each is one value, or all
- * have the same number of lines (labels and values, line by line); else they are layout.
- */
+/* How display changes what a tag is. Parts of tables keep their kind: only small screens take it off. */
+static enum tag_kind
+kind_shown(enum tag_kind kind, enum style_display display)
+{
+	if (kind == KIND_BLOCK && display == STYLE_INLINE)
+		return KIND_INLINE;
+	if ((kind == KIND_INLINE || kind == KIND_MARK) && display != STYLE_UNSET && display != STYLE_INLINE &&
+	    display != STYLE_INLINE_BLOCK)
+		return KIND_BLOCK;
+	return kind;
+}
+
 static void
-row_join(struct html *h, struct rows *out, const struct rows *cells, size_t n, struct look l)
+self_read(struct html *h, const GumboNode *node, const struct look *parent, struct self *s)
 {
-	size_t	filled = 0, most = 0;
-	bool	simple = true, same = true, values = true;
+	const GumboElement	*e = &node->v.element;
+	struct attributes	*a = &s->attributes;
 
-	for (size_t i = 0; i < n; i++) {
-		if (cells[i].count == 0)
-			continue;
-		filled++;
-		simple = simple && cells[i].simple;
-		same = same && (most == 0 || cells[i].count == most);
-		if (cells[i].count > most)
-			most = cells[i].count;
-		if (cells[i].count > 1 && simple)
-			values = values && is_one_value(&cells[i]);
+	s->node = node;
+	s->look = *parent;
+	s->box = (struct style_box){.display = STYLE_UNSET};
+	s->kind = tag_kind(e->tag);
+	*a = (struct attributes){.hidden = false};
+	for (unsigned i = 0; i < e->attributes.length; i++) {
+		const GumboAttribute *attribute = e->attributes.data[i];
+
+		attributes_put(a, span_of(attribute->name), span_of(attribute->value));
 	}
-	if (filled == 0)
-		return;
-	if (simple && (most == 1 || (filled > 1 && same))) {
-		row_zip(h, out, cells, n, most, l);
-	} else if (simple && filled > 1 && values) {
-		struct row *r = row_new(h, n, l.table, l.quote);
-
-		for (size_t i = 0; i < r->count; i++)
-			r->cells[i] = rows_join(h, &cells[i]);
-		rows_add(out, r);
-	} else {
-		for (size_t i = 0; i < n; i++)
-			rows_append(out, &cells[i]);
+	look_by_tag(h, e, a, &s->look);
+	s->element = (struct css_element){.parent = parent->element, .style = a->style,
+	    .tag = span_of(gumbo_normalized_tagname(e->tag)), .id = span_take(a->id, ELEMENT_MAX_NAME),
+	    .classes = element_classes(a, h->arena)};
+	if (css_apply(h->css, &s->element, &s->look.css, &s->box, h->err) < 0)
+		h->failed = true;
+	s->look.element = &s->element;
+	s->kind = kind_shown(s->kind, s->box.display);
+	if (s->kind == KIND_INLINE && s->box.raised)
+		s->kind = KIND_MARK;
+	if (e->tag == GUMBO_TAG_TABLE &&
+	    (span_is_nocase(a->align, "left") || span_is_nocase(a->align, "right")))
+		s->box.floats = true;
+	if (s->kind == KIND_INLINE)
+		s->look.voice = element_voice(a, (uint32_t)e->tag);
+	else if (s->kind != KIND_MARK)
+		s->look.voice = 0;
+	s->look.mail_quote = parent->mail_quote || element_is_mail_quote(a);
+	if (s->kind == KIND_QUOTE && (a->cite || span_is_nocase(a->type, "cite") || s->look.mail_quote)) {
+		s->look.mail_quote = true;
+		s->look.quote += s->look.quote < UINT16_MAX;
 	}
 }
+
+static bool	self_render(struct html *, const struct self *, int depth, struct flow *);
 
 /* What lies in an element, as rows of its own. */
 static struct rows
-render_apart(struct html *h, const GumboNode *node, struct look l, int depth)
+self_apart(struct html *h, const struct self *s, int depth)
 {
-	struct flow f = {.line = {.arena = h->arena}, .quote = l.quote};
+	struct flow f = {.line = {.arena = h->arena}, .quote = s->look.quote};
 
-	render(h, node, l, depth, &f);
-	flow_break(h, &f, false);
+	self_render(h, s, depth, &f);
+	line_break(h, &f, false);
 	return f.rows;
 }
+
+/* ---- side by side */
+
+static struct place
+place_of(const struct look *l, bool by_css)
+{
+	return (struct place){by_css ? 0 : l->table, by_css ? 0 : l->outer, l->quote};
+}
+
+static bool
+is_blank(const GumboNode *n)
+{
+	return n->type == GUMBO_NODE_WHITESPACE || n->type == GUMBO_NODE_COMMENT;
+}
+
+/* The container of children that stand beside one another whatever they are. */
+static bool
+lays_out(const struct style_box *box)
+{
+	return (box->display == STYLE_FLEX && !box->column) || (box->display == STYLE_GRID && box->tracks > 1);
+}
+
+static bool
+is_beside(const struct self *s, const struct style_box *container)
+{
+	if (s->look.css.gone || s->kind == KIND_BREAK || s->kind == KIND_DROPPED || s->box.full)
+		return false;
+	if (lays_out(container) || s->box.display == STYLE_CELL)
+		return true;
+	return (s->kind == KIND_BLOCK || s->kind == KIND_TABLE) &&
+	    (s->box.floats || s->box.display == STYLE_INLINE_BLOCK);
+}
+
+/* A child that ends a row of boxes: what begins a new line. */
+static bool
+is_below(const struct self *s)
+{
+	return !s->look.css.gone && s->kind != KIND_INLINE && s->kind != KIND_MARK && s->kind != KIND_DROPPED;
+}
+
+static void
+render_children(struct html *h, const struct self *s, int depth, struct flow *f)
+{
+	const GumboVector	*children = &s->node->v.element.children;
+	struct boxes		 b = {.open = false};
+
+	if (lays_out(&s->box))
+		boxes_open(h->arena, &b, f);
+	for (unsigned i = 0; i < children->length && !h->failed; i++) {
+		const GumboNode	*child = children->data[i];
+		struct self	 c;
+
+		if (child->type != GUMBO_NODE_ELEMENT) {
+			render(h, child, &s->look, depth, b.open && !is_blank(child) ? &b.text : f);
+			continue;
+		}
+		self_read(h, child, &s->look, &c);
+		if (is_beside(&c, &s->box)) {
+			hidden_end(&h->hidden, false);
+			if (!b.open)
+				boxes_open(h->arena, &b, f);
+			boxes_take(h->arena, &b, &b.text);
+			boxes_add(h->arena, &b, self_apart(h, &c, depth));
+			if (s->box.display == STYLE_GRID && b.n == s->box.tracks)
+				boxes_close(h->arena, &b, place_of(&s->look, true), f);
+			continue;
+		}
+		if (is_below(&c))
+			boxes_close(h->arena, &b, place_of(&s->look, true), f);
+		self_render(h, &c, depth, b.open ? &b.text : f);
+	}
+	hidden_end(&h->hidden, false);
+	boxes_close(h->arena, &b, place_of(&s->look, true), f);
+}
+
+/* ---- tables */
 
 static bool
 is_cell(const GumboNode *n)
@@ -450,213 +303,312 @@ is_cell(const GumboNode *n)
 	    (n->v.element.tag == GUMBO_TAG_TD || n->v.element.tag == GUMBO_TAG_TH);
 }
 
-static void
-render_row(struct html *h, const GumboElement *tr, struct look l, int depth, struct flow *f)
+static unsigned
+colspan_of(const GumboNode *cell)
 {
-	struct rows	*cells;
-	size_t		 n = 0, at = 0;
+	const GumboAttribute *a = gumbo_get_attribute(&cell->v.element.attributes, "colspan");
 
-	for (unsigned i = 0; i < tr->children.length; i++) {
-		const GumboNode *child = tr->children.data[i];
+	return element_number(span_of(a != NULL ? a->value : ""), MAX_COLSPAN);
+}
 
-		n += is_cell(child) ? colspan_of(&child->v.element) : 0;
+/* The cells of rows above that reach into this one, from column *at on. */
+static void
+carry_take(struct html *h, const struct look *l, struct rows *cells, size_t *at, size_t end)
+{
+	for (; *at < end && *at < MAX_CARRY && l->carry != NULL; ++*at) {
+		struct carry *c = &l->carry[*at];
+
+		if (c->left == 0 || h->carried >= DOCUMENT_MAX_CELLS)
+			return;
+		c->left--;
+		h->carried++;
+		cells[*at] = rows_repeat(h->arena, &c->cell, l->quote);
 	}
+}
+
+static void
+carry_put(struct html *h, const struct self *td, const struct rows *cell, size_t at)
+{
+	unsigned	rows = element_number(td->attributes.rowspan, MAX_ROWSPAN);
+	unsigned	wide = colspan_of(td->node);
+
+	if (rows < 2 || td->look.carry == NULL)
+		return;
+	h->reaching = true;
+	for (size_t i = at; i < at + wide && i < MAX_CARRY; i++) {
+		struct carry *c = &td->look.carry[i];
+
+		c->left = rows - 1;
+		c->cell = i == at ? rows_repeat(h->arena, cell, td->look.quote) : (struct rows){0};
+	}
+}
+
+/* Two passes over the children: how many columns, then what is in them. Hidden cells have none. */
+static void
+render_row(struct html *h, const struct self *s, int depth, struct flow *f)
+{
+	const GumboVector	*children = &s->node->v.element.children;
+	struct rows		*cells;
+	size_t			 n = 0, at = 0, used = 0;
+
+	for (unsigned i = 0; i < children->length; i++)
+		n += is_cell(children->data[i]) ? colspan_of(children->data[i]) : 0;
+	n += h->reaching ? MAX_CARRY : 0;
 	cells = arena_array(h->arena, n, sizeof *cells);
-	for (unsigned i = 0; i < tr->children.length; i++) {
-		const GumboNode *child = tr->children.data[i];
+	for (unsigned i = 0; i < children->length && !h->failed; i++) {
+		const GumboNode	*child = children->data[i];
+		struct self	 c;
 
 		if (!is_cell(child)) {
-			render(h, child, l, depth, f);
+			render(h, child, &s->look, depth, f);
 			continue;
 		}
-		cells[at] = render_apart(h, child, l, depth);
-		at += colspan_of(&child->v.element);
+		self_read(h, child, &s->look, &c);
+		if (c.look.css.gone) {
+			render_hidden(h, child, depth);
+			continue;
+		}
+		carry_take(h, &s->look, cells, &at, n);
+		cells[at] = self_apart(h, &c, depth);
+		carry_put(h, &c, &cells[at], at);
+		at += colspan_of(child);
+		used = at;
 	}
-	flow_break(h, f, false);
-	row_join(h, &f->rows, cells, n, l);
+	line_break(h, f, false);
+	while (used > 0 && at < n && at < MAX_CARRY && s->look.carry != NULL) {
+		size_t before = at;
+
+		carry_take(h, &s->look, cells, &at, n);
+		used = at > before ? at : used;
+		at++;
+	}
+	rows_beside(h->arena, &f->rows, cells, used, place_of(&s->look, false));
+}
+
+static void
+render_table(struct html *h, struct self *s, int depth, struct flow *f)
+{
+	s->look.outer = s->look.table;
+	s->look.table = h->tables += h->tables < UINT16_MAX;
+	s->look.carry = arena_array(h->arena, MAX_CARRY, sizeof *s->look.carry);
+	render_children(h, s, depth, f);
 }
 
 /* dt and dd as the two cells of a row; a dl may have them in divs. */
 static void
-render_dl(struct html *h, const GumboElement *dl, struct look l, int depth, struct flow *f, struct rows *dt)
+render_dl(struct html *h, const struct self *s, int depth, struct flow *f, struct rows *dt)
 {
-	for (unsigned i = 0; i < dl->children.length; i++) {
-		const GumboNode	*child = dl->children.data[i];
-		GumboTag	 tag = child->type == GUMBO_NODE_ELEMENT ? child->v.element.tag : GUMBO_TAG_UNKNOWN;
+	const GumboVector *children = &s->node->v.element.children;
+
+	for (unsigned i = 0; i < children->length && !h->failed; i++) {
+		const GumboNode	*child = children->data[i];
+		struct self	 c;
 		struct rows	 pair[2];
 
-		if (tag == GUMBO_TAG_DT) {
+		if (child->type != GUMBO_NODE_ELEMENT) {
+			render(h, child, &s->look, depth, f);
+			continue;
+		}
+		self_read(h, child, &s->look, &c);
+		if (c.look.css.gone) {
+			render_hidden(h, child, depth);
+		} else if (child->v.element.tag == GUMBO_TAG_DT) {
 			rows_append(&f->rows, dt);
-			*dt = render_apart(h, child, l, depth);
-		} else if (tag == GUMBO_TAG_DD) {
+			*dt = self_apart(h, &c, depth);
+		} else if (child->v.element.tag == GUMBO_TAG_DD) {
 			pair[0] = *dt;
-			pair[1] = render_apart(h, child, l, depth);
+			pair[1] = self_apart(h, &c, depth);
 			*dt = (struct rows){0};
-			row_join(h, &f->rows, pair, 2, l);
-		} else if (tag == GUMBO_TAG_DIV && depth < HTML_MAX_DEPTH) {
-			look_of(h, &child->v.element, &l);
-			render_dl(h, &child->v.element, l, depth + 1, f, dt);
+			rows_beside(h->arena, &f->rows, pair, 2, place_of(&s->look, false));
+		} else if (child->v.element.tag == GUMBO_TAG_DIV && depth < HTML_MAX_DEPTH) {
+			render_dl(h, &c, depth + 1, f, dt);
 		} else {
-			render(h, child, l, depth, f);
-			flow_break(h, f, false);
+			self_render(h, &c, depth, f);
+			line_break(h, f, false);
 		}
 	}
 }
 
+/* ---- text */
+
 static void
-render_children(struct html *h, const GumboElement *e, struct look l, int depth, struct flow *f)
+render_mark(struct html *h, const struct self *s, int depth, struct flow *f)
 {
-	for (unsigned i = 0; i < e->children.length; i++)
-		render(h, e->children.data[i], l, depth, f);
+	struct flow	apart = {.line = {.arena = h->arena}, .quote = f->quote};
+	struct span	text;
+	bool		after_digit = f->line.n > 0 && is_digit(f->line.p[f->line.n - 1]);
+	bool		raised = s->node->v.element.tag != GUMBO_TAG_SUB;
+
+	render_children(h, s, depth, &apart);
+	text = (struct span){apart.line.p, apart.line.n};
+	if (apart.rows.count > 0) {	/* blocks: no mark, whatever its tag */
+		line_break(h, &apart, false);
+		line_break(h, f, false);
+		rows_append(&f->rows, &apart.rows);
+	} else if (text.n > 0) {
+		if (f->line.n > 0 && !f->space && element_is_mark(text, after_digit, raised))
+			return;
+		if (after_digit && is_digit(text.p[0]))
+			f->space = true;
+		flow_text(h->arena, f, text, false, s->look.voice);
+	}
+}
+
+/* What was taken out of hidden text matters to nobody. */
+static void
+text_hide(struct html *h, const GumboNode *node)
+{
+	struct reasons	unseen = {0};
+	bool		odd;
+	struct span	text = text_normalise(span_of(node->v.text.text), h->arena, &unseen);
+
+	hidden_text(&h->hidden, text_shown(text, h->arena, &odd));
 }
 
 static void
-render_block(struct html *h, const GumboElement *e, struct look l, int depth, struct flow *f)
+render_text(struct html *h, const GumboNode *node, const struct look *l, struct flow *f)
 {
-	uint16_t quote = f->quote;
+	struct span text;
 
-	flow_break(h, f, false);
-	f->quote = l.quote;
-	render_children(h, e, l, depth, f);
-	flow_break(h, f, false);
+	if (style_hidden(&l->css) || l->closed) {
+		text_hide(h, node);
+		return;
+	}
+	text = text_normalise(span_of(node->v.text.text), h->arena, h->reasons);
+	if (l->css.reordered)
+		reasons_add(h->reasons, "bidi-characters", true, -1);
+	if (node->type != GUMBO_NODE_WHITESPACE)
+		hidden_end(&h->hidden, true);
+	flow_text(h->arena, f, text, l->css.pre, l->voice);
+}
+
+/* What lies in an element that is gone: nothing in it can be seen, or break a line. */
+static void
+render_hidden(struct html *h, const GumboNode *node, int depth)
+{
+	const GumboVector	*children = &node->v.element.children;
+	enum tag_kind		 kind = tag_kind(node->v.element.tag);
+
+	if (kind == KIND_DROPPED || is_too_deep(h, depth))
+		return;
+	if (kind != KIND_INLINE && kind != KIND_MARK)
+		hidden_end(&h->hidden, false);
+	for (unsigned i = 0; i < children->length; i++) {
+		const GumboNode *child = children->data[i];
+
+		if (child->type == GUMBO_NODE_ELEMENT)
+			render_hidden(h, child, depth + 1);
+		else if (child->type == GUMBO_NODE_TEXT || child->type == GUMBO_NODE_WHITESPACE ||
+		    child->type == GUMBO_NODE_CDATA)
+			text_hide(h, child);
+	}
+	if (kind != KIND_INLINE && kind != KIND_MARK)
+		hidden_end(&h->hidden, false);
+}
+
+/* ---- elements */
+
+static void
+render_inline(struct html *h, const struct self *s, int depth, struct flow *f)
+{
+	bool		boxed = s->box.display == STYLE_INLINE_BLOCK || s->box.floats;
+	struct self	by_turns;
+
+	if (!boxed) {
+		render_children(h, s, depth, f);
+		return;
+	}
+	by_turns = *s;		/* a box has edges, even beside one that looks alike */
+	by_turns.look.voice ^= f->boxes++ % 2 << 31;
+	f->space = true;
+	render_children(h, &by_turns, depth, f);
+	f->space = true;
+}
+
+static void
+render_block(struct html *h, struct self *s, int depth, struct flow *f)
+{
+	uint16_t	quote = f->quote;
+	struct rows	dt = {0};
+
+	line_break(h, f, false);
+	f->quote = s->look.quote;
+	if (s->kind == KIND_ROW) {
+		render_row(h, s, depth, f);
+	} else if (s->kind == KIND_TABLE) {
+		render_table(h, s, depth, f);
+	} else if (s->kind == KIND_DL) {
+		s->look.outer = s->look.table;
+		s->look.table = h->tables += h->tables < UINT16_MAX;
+		render_dl(h, s, depth, f, &dt);
+		rows_append(&f->rows, &dt);
+	} else {
+		render_children(h, s, depth, f);
+	}
+	line_break(h, f, false);
 	f->quote = quote;
 }
 
-static void
-render_element(struct html *h, const GumboElement *e, struct look l, int depth, struct flow *f)
+static bool
+self_render(struct html *h, const struct self *s, int depth, struct flow *f)
 {
-	struct rows dt = {0};
+	struct self own = *s;
 
-	look_of(h, e, &l);
-	switch (tag_kind(e->tag)) {
+	if (is_too_deep(h, depth) || h->failed)
+		return false;
+	if (s->look.css.gone) {
+		render_hidden(h, s->node, depth);
+		return true;
+	}
+	switch (s->kind) {
 	case KIND_DROPPED:
 		break;
 	case KIND_INLINE:
-		render_children(h, e, l, depth, f);
+		render_inline(h, s, depth + 1, f);
+		break;
+	case KIND_MARK:
+		render_mark(h, s, depth + 1, f);
 		break;
 	case KIND_BREAK:
-		if (!l.gone)
-			flow_break(h, f, true);
+		line_break(h, f, true);
 		break;
 	case KIND_QUOTE:
-		l.quote += l.quote < UINT16_MAX;
-		render_block(h, e, l, depth, f);
-		break;
-	case KIND_PRE:
-		l.pre = true;
-		render_block(h, e, l, depth, f);
-		break;
 	case KIND_TABLE:
-		l.table = h->tables += h->tables < UINT16_MAX;
-		render_block(h, e, l, depth, f);
-		break;
 	case KIND_BLOCK:
-		render_block(h, e, l, depth, f);
-		break;
 	case KIND_ROW:
-		flow_break(h, f, false);
-		render_row(h, e, l, depth, f);
-		break;
 	case KIND_DL:
-		flow_break(h, f, false);
-		l.table = h->tables += h->tables < UINT16_MAX;
-		render_dl(h, e, l, depth, f, &dt);
-		rows_append(&f->rows, &dt);
+		render_block(h, &own, depth + 1, f);
 		break;
 	}
+	return !h->failed;
 }
 
-static void
-render(struct html *h, const GumboNode *node, struct look l, int depth, struct flow *f)
+static bool
+render(struct html *h, const GumboNode *node, const struct look *l, int depth, struct flow *f)
 {
-	struct span text;
-	bool	    odd;
+	struct self s;
 
-	if (depth > HTML_MAX_DEPTH)
-		h->too_deep = true;
-	if (h->too_deep)
-		return;
 	switch (node->type) {
 	case GUMBO_NODE_ELEMENT:
-		render_element(h, &node->v.element, l, depth + 1, f);
-		break;
+		self_read(h, node, l, &s);
+		return self_render(h, &s, depth, f);
 	case GUMBO_NODE_TEXT:
 	case GUMBO_NODE_CDATA:
 	case GUMBO_NODE_WHITESPACE:
-		text = text_normalise(span_of(node->v.text.text), h->arena, h->reasons);
-		if (l.reordered)
-			reasons_add(h->reasons, "bidi-characters", true, -1);
-		if (l.gone || l.invisible || l.zero_font)
-			h->hidden_count += digits_put(&h->hidden, text_shown(text, h->arena, &odd));
-		else
-			flow_text(h, f, text, l.pre);
+		render_text(h, node, l, f);
+		break;
+	case GUMBO_NODE_COMMENT:
+		hidden_end(&h->hidden, false);
+		hidden_comment(&h->hidden, span_of(node->v.text.text));
 		break;
 	case GUMBO_NODE_DOCUMENT:
-	case GUMBO_NODE_COMMENT:
 	case GUMBO_NODE_TEMPLATE:
 		break;
 	}
+	return !h->failed;
 }
 
 /* ---- bounds before Gumbo */
-
-/* Tags that close themselves, or that others close. */
-static bool
-tag_is_neutral(struct span name)
-{
-	static const char *const names[] = {
-		"br", "img", "hr", "meta", "link", "input", "col", "area", "base", "wbr", "p", "li", "td", "th",
-		"tr", "tbody", "thead", "tfoot", "dt", "dd", "option",
-	};
-
-	for (size_t i = 0; i < COUNT(names); i++)
-		if (span_is_nocase(name, names[i]))
-			return true;
-	return false;
-}
-
-/* From a tag's name to behind its ">": its bytes, or 0 if it has too many attributes. */
-static size_t
-tag_length(struct span s)
-{
-	size_t spaces = 0, n = 0;
-
-	while (n < s.n && s.p[n] != '>') {
-		spaces += s.p[n] == ' ' || s.p[n] == '/' || (s.p[n] >= '\t' && s.p[n] <= '\r');
-		n++;
-	}
-	return spaces > HTML_MAX_SPACES ? 0 : n + 1;
-}
-
-/* A rough count, on the side of more: Gumbo's work is its tags times the depth it is in. */
-static int
-source_check(struct span s, struct err *e)
-{
-	int		tags = 0, open = 0;
-	struct span	before;
-
-	while (span_cut(&s, '<', &before)) {
-		bool	close = s.n > 0 && s.p[0] == '/';
-		size_t	n = 0, length;
-
-		s = span_from(s, close);
-		while (n < s.n && n < 16 && (s.p[n] | 32) >= 'a' && (s.p[n] | 32) <= 'z')
-			n++;
-		if (n == 0)
-			continue;
-		if (++tags > HTML_MAX_TAGS)
-			return err_set(e, ERR_REJECT, "more than %d tags of HTML", HTML_MAX_TAGS);
-		if (!tag_is_neutral(span_take(s, n)))
-			open += close ? (open > 0 ? -1 : 0) : 1;
-		if (open > HTML_MAX_OPEN)
-			return err_set(e, ERR_REJECT, "more than %d open tags of HTML", HTML_MAX_OPEN);
-		length = tag_length(s);
-		if (length == 0)
-			return err_set(e, ERR_REJECT, "more than %d spaces in a tag of HTML", HTML_MAX_SPACES);
-		s = span_from(s, length);
-	}
-	return 0;
-}
 
 /* Gumbo's memory: it never looks whether it got any, so beyond the bound its stack is left. */
 struct tree {
@@ -699,25 +651,63 @@ tree_parse(struct tree *t, struct span text)
 
 /* ---- the door */
 
-static void
-rows_put(struct document_build *b, const struct rows *rows)
+/* Style sheets come before the elements they are for, wherever they stand. */
+static int
+styles_read(struct html *h, const GumboNode *node, int depth)
 {
-	for (const struct row *r = rows->head; r != NULL; r = r->next) {
-		for (uint16_t i = 0; i < r->count; i++)
-			document_put_cell(b, r->cells[i]);
-		document_end_line(b, r->table, r->quote);
+	const GumboVector *children = &node->v.element.children;
+
+	if (node->type != GUMBO_NODE_ELEMENT || depth > HTML_MAX_DEPTH)
+		return 0;
+	for (unsigned i = 0; i < children->length; i++) {
+		const GumboNode *child = children->data[i];
+
+		if (node->v.element.tag != GUMBO_TAG_STYLE) {
+			if (styles_read(h, child, depth + 1) < 0)
+				return -1;
+		} else if (child->type == GUMBO_NODE_TEXT &&
+		    css_add(h->css, span_of(child->v.text.text), h->err) < 0) {
+			return -1;
+		}
 	}
+	return 0;
+}
+
+static int
+tree_read(struct html *h, const GumboOutput *tree, struct rows *out)
+{
+	const GumboVector	*top = &tree->document->v.document.children;
+	struct flow		 f = {.line = {.arena = h->arena}};
+	struct look		 l = {.voice = 0};
+	bool			 odd;
+
+	if (styles_read(h, tree->root, 0) < 0)
+		return -1;
+	l.css = css_start(h->css);
+	for (unsigned i = 0; i < top->length; i++)
+		if (!render(h, top->data[i], &l, 0, &f))
+			return -1;
+	line_break(h, &f, false);
+	for (const struct row *r = f.rows.head; r != NULL; r = r->next)
+		for (uint16_t i = 0; i < r->count; i++)
+			hidden_seen(&h->hidden, text_shown(r->cells[i], h->arena, &odd));
+	if (hidden_differs(&h->hidden))
+		reasons_add(h->reasons, "hidden-text", true, -1);
+	rows_finish(h->arena, &f.rows);
+	*out = f.rows;
+	return 0;
 }
 
 int
 html_read(struct span text, uint16_t alternative, struct arena *a, struct document_part *part, bool *truncated,
     struct reasons *reasons, struct err *e)
 {
-	struct html		 h = {.arena = a, .reasons = reasons, .hidden = {.arena = a}};
+	struct html		 h = {.arena = a, .reasons = reasons, .css = css_new(a),
+				    .hidden = hidden_begin(a), .err = e};
 	struct tree		 t = {0};
 	struct document_build	*b = document_begin(a, DOCUMENT_HTML, alternative);
 	const GumboOutput	*out;
-	struct rows		 rows;
+	struct rows		 rows = {0};
 	int			 rc = -1;
 
 	if (source_check(text, e) < 0)
@@ -725,20 +715,14 @@ html_read(struct span text, uint16_t alternative, struct arena *a, struct docume
 	if (memchr(text.p, '\0', text.n) != NULL)
 		reasons_add(reasons, "control-characters", true, -1);
 	out = tree_parse(&t, text);
-	if (out == NULL) {
+	if (out == NULL)
 		err_set(e, ERR_REJECT, "more than %d bytes of HTML tree", HTML_MAX_TREE);
-		goto out;
+	else
+		rc = tree_read(&h, out, &rows);
+	if (rc == 0) {
+		rows_put(b, &rows);
+		*part = document_end(b, truncated);
 	}
-	rows = render_apart(&h, out->root, (struct look){0}, 0);
-	if (h.too_deep) {
-		err_set(e, ERR_REJECT, "more than %d levels of HTML", HTML_MAX_DEPTH);
-		goto out;
-	}
-	hidden_check(&h, &rows);
-	rows_put(b, &rows);
-	*part = document_end(b, truncated);
-	rc = 0;
-out:
 	arena_free(&t.arena);
 	return rc;
 }

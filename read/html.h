@@ -1,8 +1,11 @@
 /*
  * html - an HTML part to lines of cells of visible text; the one door to Gumbo
  *
- * Rows of tables and pairs of dl are lines of several cells; all other blocks are lines of one. What
- * is hidden is dropped, and is the doubt hidden-text when it holds digits that are not to be seen.
+ * As a person sees it on a wide screen in light colours. Rows of tables, pairs of dl and what CSS puts side
+ * by side are lines of several cells; so are labels and values that only their looks part, in lines alike
+ * (read/rows.h). All other blocks are lines of one. Links are their text; pictures, forms' values and objects
+ * have none. What is hidden is dropped, and is the doubt hidden-text when it holds other values
+ * (read/hidden.h). A blockquote is quoting where a mail program marked it as such.
  */
 #ifndef READ_HTML_H
 #define READ_HTML_H
