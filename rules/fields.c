@@ -4,7 +4,7 @@
 #include "rules/fields.h"
 #include "rules/label.h"
 #include "rules/prose.h"
-#include "rules/rows.h"
+#include "rules/pieces.h"
 #include "rules/value.h"
 
 #define WRAP_COLUMN	72	/* a line is full when the next word would pass this */

@@ -1,12 +1,12 @@
 /*
- * rows - the lines of a part as layouts see them, and what each cell is as a label
+ * pieces - the lines of a part as layouts see them, and what each cell is as a label
  *
  * A cell of the document that holds several labels with their values ("Org.nr.: 1 | MSN: 2") is several
  * pieces here; so is a line of a table drawn with bars in plain text. A cell beside a label is a value and
  * stays whole, whatever it says.
  */
-#ifndef RULES_ROWS_H
-#define RULES_ROWS_H
+#ifndef RULES_PIECES_H
+#define RULES_PIECES_H
 
 #include "rules/label.h"
 

@@ -1,7 +1,7 @@
 #include <string.h>
 
 #include "rules/label.h"
-#include "rules/rows.h"
+#include "rules/pieces.h"
 #include "rules/value.h"
 
 #define MAX_PIECES	64	/* "Label: value, Label: value" in one cell; ours have four */
