@@ -718,38 +718,60 @@ unproven(struct proof *p, const char *reason, struct span why)
 	reasons_add(&p->reasons, reason, true, -1);
 }
 
-/* For a From domain that is configured: what its receiving server said. */
+/* What the receiving server said of the From domain: NULL if it passed, else the reason that it did not. */
+static const char *
+results_of(const struct reading_setup *s, const struct header *h, const char *from_domain,
+    struct arena *a, struct span *why, int64_t *received_ms)
+{
+	struct results			*r = arena_alloc(a, sizeof *r);
+	const struct result_clause	*c;
+	bool				 pass;
+
+	if (s->authserv_ids[0] == NULL || !s->accept_authentication_results) {
+		*why = SPAN_LIT("no authserv-id is configured whose Authentication-Results would count");
+		return "authentication-missing";
+	}
+	block_read(h, s, a, r, received_ms);
+	if (r->id == NULL) {
+		*why = SPAN_LIT("no Authentication-Results of a configured authserv-id on top of the mail");
+		return "authentication-missing";
+	}
+	c = results_decide(r, from_domain, &pass);
+	*why = span_of(r->id);
+	if (r->unreadable)
+		return "authentication-unreadable";
+	*why = c != NULL && (!pass || !results_differ(r)) ? detail(a, r->id, c) : detail_all(a, r);
+	return results_differ(r) || !pass ? "authentication-failed" : NULL;
+}
+
 static void
 prove_by_results(const struct reading_setup *s, const struct header *h, struct arena *a,
     struct proof *p)
 {
-	struct results			*r = arena_alloc(a, sizeof *r);
-	const struct result_clause	*c;
-	int64_t				 received_ms;
-	bool				 pass;
+	struct span	why;
+	int64_t		received_ms;
+	const char	*reason = results_of(s, h, p->from_domain, a, &why, &received_ms);
 
-	if (s->authserv_ids[0] == NULL || !s->accept_authentication_results) {
-		unproven(p, "authentication-missing",
-		    SPAN_LIT("no authserv-id is configured whose Authentication-Results would count"));
+	if (reason != NULL) {
+		unproven(p, reason, why);
 		return;
 	}
-	block_read(h, s, a, r, &received_ms);
-	if (r->id == NULL) {
-		unproven(p, "authentication-missing", SPAN_LIT("no Authentication-Results of a configured "
-		    "authserv-id on top of the mail"));
-		return;
-	}
-	c = results_decide(r, p->from_domain, &pass);
-	if (r->unreadable) {
-		unproven(p, "authentication-unreadable", span_of(r->id));
-	} else if (results_differ(r) || !pass) {
-		unproven(p, "authentication-failed", c != NULL && !pass ? detail(a, r->id, c) :
-		    detail_all(a, r));
-	} else {
-		p->kind = PROOF_AUTHENTICATION_RESULTS;
-		p->detail = detail(a, r->id, c);
-		p->received_ms = received_ms;
-	}
+	p->kind = PROOF_AUTHENTICATION_RESULTS;
+	p->detail = why;
+	p->received_ms = received_ms;
+}
+
+/* Nothing that a domain says of itself makes it one of ours; but a person may want to know. */
+static void
+prove_stranger(const struct reading_setup *s, const struct header *h, struct arena *a,
+    struct proof *p)
+{
+	struct span	why;
+	int64_t		ignored;
+
+	p->authenticated = results_of(s, h, p->from_domain, a, &why, &ignored) == NULL;
+	unproven(p, "sender-not-configured", span_of(arena_printf(a, "From domain %s%s%.*s", p->from_domain,
+	    p->authenticated ? ": " : "", p->authenticated ? (int)why.n : 0, why.p)));
 }
 
 int
@@ -765,8 +787,9 @@ prove(const struct reading_setup *s, struct span mail, struct arena *a, struct p
 	reason = from_read(&h, p, &address);
 	if (reason != NULL)
 		unproven(p, reason, SPAN_LIT("no single From address"));
-	else if (!list_has(s->domains, span_of(p->from_domain)) ||
-	    (s->from[0] != NULL && !list_has(s->from, address)))
+	else if (!list_has(s->domains, span_of(p->from_domain)))
+		prove_stranger(s, &h, a, p);
+	else if (s->from[0] != NULL && !list_has(s->from, address))
 		unproven(p, "sender-not-configured", span_of(arena_printf(a, "From domain %s", p->from_domain)));
 	else
 		prove_by_results(s, &h, a, p);

@@ -422,6 +422,7 @@ proof_encode(const struct proof *p, struct arena *a)
 	put_text(&b, span_of(p->from_domain));
 	put_text(&b, span_take(p->detail, READING_MAX_DETAIL));
 	put_int(&b, (uint64_t)p->received_ms, 8);
+	put_int(&b, p->authenticated, 1);
 	put_reasons(&b, &p->reasons);
 	return put_done(&b);
 }
@@ -450,9 +451,13 @@ proof_decode(struct span text, struct arena *a, struct proof *p, struct err *e)
 	get_domain(&in, p->from_domain, sizeof p->from_domain);
 	p->detail = get_ascii(&in, READING_MAX_DETAIL);
 	p->received_ms = (int64_t)get_int(&in, 8);
+	p->authenticated = get_count(&in, 1, 1) == 1;
 	get_reasons(&in, &p->reasons);
 	if (p->kind != PROOF_NONE && p->from_domain[0] == '\0')
 		in_wrong(&in, "a proof of nobody");
+	if (p->authenticated && (p->kind != PROOF_NONE || p->from_domain[0] == '\0' ||
+	    !reasons_has(&p->reasons, "sender-not-configured")))
+		in_wrong(&in, "a stranger who is none");
 	return in_done(&in, "proof", e);
 }
 

@@ -57,6 +57,8 @@ struct proof {
 	struct span	 detail;		/* the clause that proved it, or what was missing: ASCII, one
 						   line, made by the prover, never copied text */
 	int64_t		 received_ms;		/* date of the Received line the proof came with; 0 unknown */
+	bool		 authenticated;		/* of kind none: the From domain is not configured, but a server
+						   whose word counts says that it did send the mail */
 	struct reasons	 reasons;		/* e.g. from-ambiguous, authentication-failed */
 };
 

@@ -36,8 +36,10 @@ struct reasons {
 };
 void	reasons_add(struct reasons *, const char *code, bool doubt, int field);	/* once each */
 bool	reasons_doubt(const struct reasons *);
+bool	reasons_has(const struct reasons *, const char *code);
 /* The registered code equal to `text` with its doubt flag, or NULL: for text from another process. */
 const struct reason *reason_known(struct span text);
+const struct reason *reason_at(int i);		/* each that there is; NULL past the end */
 
 struct evidence {			/* where a field's text was seen */
 	uint16_t	part, line, cell;

@@ -97,6 +97,21 @@ reasons_doubt(const struct reasons *r)
 	return false;
 }
 
+bool
+reasons_has(const struct reasons *r, const char *code)
+{
+	for (int i = 0; i < r->count; i++)
+		if (strcmp(r->list[i].code, code) == 0)
+			return true;
+	return false;
+}
+
+const struct reason *
+reason_at(int i)
+{
+	return i >= 0 && (size_t)i < COUNT(known) ? &known[i] : NULL;
+}
+
 const struct reason *
 reason_known(struct span text)
 {

@@ -232,6 +232,40 @@ everything_else_is_no_proof_and_says_why(void **state)
 	}
 }
 
+#define OTHER "From: a@example.org\r\n"
+
+static void
+a_stranger_is_authenticated_by_the_same_words_and_proves_nothing(void **state)
+{
+	static const struct { const char *name, *head; bool authenticated; } t[] = {
+		{ "dmarc", AR " dmarc=pass header.from=example.org\r\n" OURS OTHER, true },
+		{ "aligned dkim", AR " dkim=pass header.d=example.org\r\n" OURS OTHER, true },
+		{ "nothing", OURS OTHER, false },
+		{ "a failure", AR " dmarc=fail header.from=example.org\r\n" OURS OTHER, false },
+		{ "another's dkim", AR " dkim=pass header.d=example.net\r\n" OURS OTHER, false },
+		{ "the vendor's pass", PASS OURS OTHER, false },
+		{ "its own words", OURS OTHER AR " dmarc=pass header.from=example.org\r\n", false },
+		{ "unreadable", AR " dmarc=pass header.from=example.org (oh\r\n" OURS OTHER, false },
+		{ "two From", AR " dmarc=pass header.from=example.org\r\n" OURS OTHER FROM, false },
+		{ "the vendor, who is no stranger", PASS OURS FROM, false },
+	};
+	static const char	mail[] = PASS OURS FROM REST;
+	static const char	*other[] = {"a@vippsmobilepay.com", NULL};
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++) {
+		char		text[1024];
+		int		n = snprintf(text, sizeof text, "%s%s", t[i].head, REST);
+		struct proof	p = prove_text(text, (size_t)n, (const char **)none, true);
+
+		if (p.authenticated != t[i].authenticated || (t[i].authenticated && p.kind != PROOF_NONE))
+			fail_msg("%s: %d, %s", t[i].name, p.authenticated, proof_name(p.kind));
+		assert_int_equal(reasons_has(&p.reasons, "sender-not-configured"),
+		    p.kind == PROOF_NONE && strcmp(p.from_domain, "example.org") == 0);
+	}
+	assert_false(prove_text(mail, sizeof mail - 1, other, true).authenticated);	/* its domain is configured */
+}
+
 static void
 settings_narrow_it(void **state)
 {
@@ -301,6 +335,7 @@ main(void)
 		cmocka_unit_test(a_nul_in_the_header_proves_nothing),
 		cmocka_unit_test(a_pass_on_top_of_the_mail_proves_it),
 		cmocka_unit_test(everything_else_is_no_proof_and_says_why),
+		cmocka_unit_test(a_stranger_is_authenticated_by_the_same_words_and_proves_nothing),
 		cmocka_unit_test(settings_narrow_it),
 		cmocka_unit_test(too_much_header_is_rejected),
 		cmocka_unit_test(no_truncation_reads_too_far_or_proves_too_much),

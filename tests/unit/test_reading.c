@@ -95,6 +95,7 @@ proof_comes_back(void **state)
 	assert_string_equal(q.from_domain, "example.com");
 	assert_true(span_eq(q.detail, p.detail));
 	assert_int_equal(q.received_ms, p.received_ms);
+	assert_false(q.authenticated);
 	assert_int_equal(q.reasons.count, 1);
 	assert_string_equal(q.reasons.list[0].code, "authentication-missing");
 	assert_true(q.reasons.list[0].doubt);
@@ -283,6 +284,16 @@ a_liar_is_not_believed(void **state)
 	assert_int_equal(reading_decode(reading_encode(&r, &a), &a, &q, &e), 0);
 	assert_true(q.found.reasons.list[0].doubt);
 	p = sample_proof();
+	p.from_domain[0] = '\0';
+	assert_int_equal(proof_decode(proof_encode(&p, &a), &a, &t, &e), -1);
+	p = sample_proof();
+	p.authenticated = true;			/* of a domain that is configured */
+	assert_int_equal(proof_decode(proof_encode(&p, &a), &a, &t, &e), -1);
+	p.kind = PROOF_NONE;
+	assert_int_equal(proof_decode(proof_encode(&p, &a), &a, &t, &e), -1);
+	reasons_add(&p.reasons, "sender-not-configured", true, -1);
+	assert_int_equal(proof_decode(proof_encode(&p, &a), &a, &t, &e), 0);
+	assert_true(t.authenticated);
 	p.from_domain[0] = '\0';
 	assert_int_equal(proof_decode(proof_encode(&p, &a), &a, &t, &e), -1);
 	p = sample_proof();
