@@ -225,3 +225,17 @@ CREATE TABLE trouble (
 	attempts	INTEGER NOT NULL,
 	error		TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
+
+-- What is told once per subject and day, with a count (store/alarm.h).
+CREATE TABLE alarm (
+	type		TEXT NOT NULL,		-- of its events
+	history		INTEGER NOT NULL CHECK (history IN (0, 1)),
+	day		TEXT NOT NULL,		-- UTC, as 2026-11-22
+	subject		TEXT NOT NULL,		-- a From domain; '*': those for which the day had no room
+	count		INTEGER NOT NULL,
+	told		INTEGER NOT NULL,	-- the count that the last event said
+	ref		TEXT NOT NULL,		-- of the last one counted, and its data
+	data		TEXT NOT NULL,		-- personal: JSON
+	PRIMARY KEY (type, history, day, subject)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX alarm_due ON alarm (day) WHERE told < count;

@@ -4,6 +4,7 @@
 #include "cmd/cmd.h"
 #include "ingest/enrich.h"
 #include "notify/notify.h"
+#include "store/alarm.h"
 #include "store/event.h"
 
 /* Workers open the database for themselves: a connection must not cross a fork. */
@@ -16,7 +17,8 @@ ingest_part(struct app *app)
 	db_close(app->db);
 	app->db = NULL;
 	status = workers_run(app);
-	if (db_open(app->set.database, DB_WRITE, &app->db, &e) == -1)
+	if (db_open(app->set.database, DB_WRITE, &app->db, &e) == -1 ||
+	    alarm_days_over(app->db, clock_now_ms(), &e) == -1)
 		return status_worse(status, failed("database.failed", &e));
 	return status;
 }

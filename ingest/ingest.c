@@ -14,6 +14,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "ingest/reread.h"
+#include "store/alarm.h"
 #include "store/claim.h"
 #include "store/delivery.h"
 #include "store/event.h"
@@ -23,6 +24,7 @@
 #define DEFAULT_BYTES	(INT64_C(10) << 20)	/* an approval mail is under 100 KiB */
 #define MAX_BYTES	(INT64_C(32) << 20)	/* with room to spare below READING_MAX_FRAME */
 #define DEFAULT_FREE	(INT64_C(500) << 20)	/* some thousand mails, and the journal */
+#define MAX_STRANGERS	10	/* From domains a day that mail.unknown-sender names: anyone can own more */
 #define LAST_MS		INT64_C(253402300799999)	/* end of year 9999: beyond is nonsense */
 
 /* ---- settings */
@@ -359,18 +361,74 @@ tell_recognised(struct entry *n, struct err *e)
 	return tell(n, "mail.recognised", n->hash, n->hash, data, e);
 }
 
-/* A changed template is an alarm, one a day from each domain; history must not use up today's. */
+/* Counted by From domain and day; history must not use up today's. */
 static int
-tell_unmatched(struct entry *n, struct err *e)
+alarm(struct entry *n, const char *type, const char *subject, struct json *data, struct err *e)
 {
-	const char	*domain = n->mail->proof.from_domain;
-	struct json	*data = mail_data(n), *list = json_array();
+	const struct alarm_new al = {
+		.type = type, .subject = subject, .ref = n->ref, .data = data, .history = n->mail->history,
+	};
+	struct json		*list = json_array();
 
 	reasons_put(list, &n->judged.reasons);
 	json_put(data, "reasons", list);
 	json_put_time(data, "date", time_known(n->mail->reading.date_ms));
-	return tell(n, "mail.unmatched", domain, arena_printf(&n->arena, "%s %.10s%s", domain,
-	    clock_iso(n->in->now_ms).s, n->mail->history ? " history" : ""), data, e);
+	return alarm_raise(n->in->db, &al, n->in->now_ms, e);
+}
+
+/* A changed template is an alarm. */
+static int
+tell_unmatched(struct entry *n, struct err *e)
+{
+	return alarm(n, "mail.unmatched", n->mail->proof.from_domain, mail_data(n), e);
+}
+
+/*
+ * Would it be an approval, were its domain configured? Any other doubt (that it was forwarded, above all)
+ * makes it one of a stranger, and nobody should think of adding that domain.
+ */
+static bool
+is_unknown_sender(const struct entry *n)
+{
+	const struct extraction *found = &n->mail->reading.found;
+
+	if (n->mail->again || !n->mail->proof.authenticated || found->kind != RULE_APPROVAL)
+		return false;
+	for (int i = 0; i < n->judged.reasons.count; i++)
+		if (n->judged.reasons.list[i].doubt &&
+		    strcmp(n->judged.reasons.list[i].code, "sender-not-configured") != 0)
+			return false;
+	for (int i = 0; i < found->count; i++) {
+		const struct found_claim	*c = &found->claims[i];
+		int				 f = 0;
+
+		while (f < FIELDS && c->value[f].p != NULL)
+			f++;
+		if (f == FIELDS && !reasons_doubt(&c->reasons))
+			return true;
+	}
+	return false;
+}
+
+/* With what to write into the configuration; beyond the day's limit without the domain. */
+static int
+tell_unknown_sender(struct entry *n, struct err *e)
+{
+	const char	 *type = "mail.unknown-sender", *domain = n->mail->proof.from_domain;
+	struct json	 *data;
+	struct arena_buf  add = {.arena = &n->arena};
+	bool		  room;
+
+	if (alarm_room(n->in->db, type, domain, n->mail->history, MAX_STRANGERS, n->in->now_ms, &room,
+	    e) != 0)
+		return -1;
+	arena_puts(&add, "sender: {domains: [");
+	for (const char **d = n->in->sender->domains; *d != NULL; d++)
+		arena_putf(&add, "%s, ", *d);
+	arena_putf(&add, "%s]}", domain);
+	data = mail_data(n);
+	json_put_text(data, "add", room ? add.p : NULL);
+	return alarm(n, type, room ? domain : ALARM_REST, data, e);
 }
 
 static struct claim
@@ -531,7 +589,7 @@ read_store(struct entry *n, struct err *e)
 	if ((n->judged.trusted || n->claims > 0) &&
 	    mail_keep(in->db, m->id, n->judged.trusted, m->raw, e) != 0)
 		return -1;
-	if (n->judged.trusted && kind_tell(n, e) != 0)
+	if (n->judged.trusted ? kind_tell(n, e) != 0 : is_unknown_sender(n) && tell_unknown_sender(n, e) != 0)
 		return -1;
 	in->read++;
 	in->claims += n->claims;

@@ -114,11 +114,16 @@ schema_make(struct db *db, struct err *e)
 	    ARGS(arg_text("id-key"), arg_blob(key, sizeof(key))), e);
 }
 
-/* Whose file it is: 1 ours, 0 nobody's yet (an empty file, or one whose making was cut short). */
+/*
+ * Whose file it is: 1 ours, 0 nobody's yet (an empty file, or one whose making was cut short). *old: its
+ * version, if a pass of this program would upgrade it; else 0.
+ */
 static int
-schema_look(struct db *db, const char *path, struct err *e)
+schema_look(struct db *db, const char *path, int *old, struct err *e)
 {
 	int64_t application = 0, version = 0, tables = 0;
+
+	*old = 0;
 
 	if (sql_number(db, SQL_APPLICATION_ID, NULL, &application, e) < 0 ||
 	    sql_number(db, SQL_USER_VERSION, NULL, &version, e) < 0 ||
@@ -130,7 +135,9 @@ schema_look(struct db *db, const char *path, struct err *e)
 		return fatal(e, path,
 		    "belongs to another program: `database:` must name a file of approvals, or"
 		    " one that does not exist yet");
-	if (version != SQL_VERSION)
+	if (version >= 1 && version < SQL_VERSION)
+		*old = (int)version;
+	else if (version != SQL_VERSION)
 		return err_what(e, ERR_FATAL, ERR_DATABASE,
 		    "database %s: its schema is version %lld and this approvals knows %d:"
 		    " install the approvals that made it, or a newer one",
@@ -138,21 +145,33 @@ schema_look(struct db *db, const char *path, struct err *e)
 	return 1;
 }
 
+/* From version `old` to ours: all of it, or nothing. Called inside a transaction. */
+static int
+schema_upgrade(struct db *db, int old, struct err *e)
+{
+	for (int i = old - 1; old > 0 && i < SQL_VERSION - 1; i++)
+		if (sqlite3_exec(db->sqlite, sql_upgrades[i], NULL, NULL, NULL) != SQLITE_OK)
+			return sql_failed(db, "upgrading the tables", e);
+	return 0;
+}
+
 static int
 schema_open(struct db *db, const char *path, enum db_mode mode, struct err *e)
 {
-	int ours = schema_look(db, path, e);
+	int old, ours = schema_look(db, path, &old, e);
 	struct row r;
 	struct span key;
 	int got;
 
 	if (ours == 0 && mode == DB_READ)
 		return fatal(e, path, "is empty: no pass was made yet: `approvals run` makes it");
-	if (ours == 0) {
+	if (ours == 1 && old > 0 && mode == DB_READ)
+		return fatal(e, path, "was made by an older approvals: `approvals run` brings it up to date");
+	if (ours == 0 || old > 0) {
 		if (db_begin(db, e) != 0)
 			return -1;
-		ours = schema_look(db, path, e);	/* another process may have been faster */
-		if (ours < 0 || (ours == 0 && schema_make(db, e) != 0)) {
+		ours = schema_look(db, path, &old, e);	/* another process may have been faster */
+		if (ours < 0 || (ours == 0 && schema_make(db, e) != 0) || schema_upgrade(db, old, e) != 0) {
 			db_rollback(db);
 			return -1;
 		}

@@ -14,6 +14,14 @@ const char sql_schema[] = {
 const char sql_schema_mark[] = "PRAGMA application_id = " NUMBER(SQL_APPLICATION) ";"
     " PRAGMA user_version = " NUMBER(SQL_VERSION);
 
+const char *const sql_upgrades[SQL_VERSION - 1] = {
+	"CREATE TABLE alarm (type TEXT NOT NULL, history INTEGER NOT NULL CHECK (history IN (0, 1)),"
+	" day TEXT NOT NULL, subject TEXT NOT NULL, count INTEGER NOT NULL, told INTEGER NOT NULL,"
+	" ref TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (type, history, day, subject))"
+	" STRICT, WITHOUT ROWID; CREATE INDEX alarm_due ON alarm (day) WHERE told < count;"
+	" PRAGMA user_version = 2",
+};
+
 /*
  * recursive_triggers: without it INSERT OR REPLACE would slip past the append-only triggers.
  * TRUNCATE and FULL: see doc/architecture.md, Decisions.
@@ -295,6 +303,20 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_TROUBLE_SAID] = "UPDATE trouble SET said_ms = ?2 WHERE cause = ?1",
 	[SQL_TROUBLE_TOLD] = "UPDATE trouble SET told_ms = ?2 WHERE cause = ?1",
 	[SQL_TROUBLE_OVER] = "DELETE FROM trouble WHERE cause = ?1",
+
+	[SQL_ALARM_OTHERS] =
+	    "SELECT count(*) FROM alarm WHERE type = ?1 AND history = ?2 AND day = ?3"
+	    " AND subject NOT IN (?4, ?5)",
+	[SQL_ALARM_MORE] =
+	    "INSERT INTO alarm (type, history, day, subject, count, told, ref, data)"
+	    " VALUES (?1, ?2, ?3, ?4, 1, 1, ?5, ?6) ON CONFLICT (type, history, day, subject)"
+	    " DO UPDATE SET count = count + 1, ref = ?5, data = ?6 RETURNING count",
+	[SQL_ALARM_DUE] =
+	    "SELECT type, history, day, subject, count, ref, data FROM alarm"
+	    " WHERE told < count AND day < ?1 ORDER BY day, type, subject LIMIT 1",
+	[SQL_ALARM_TOLD] =
+	    "UPDATE alarm SET told = count WHERE type = ?1 AND history = ?2 AND day = ?3"
+	    " AND subject = ?4",
 
 	/* -------- who is told */
 	[SQL_EVENT_FANNED_OUT] = "DELETE FROM event_waiting WHERE seq = ?1",

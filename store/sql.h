@@ -45,6 +45,7 @@ enum sql {
 	SQL_EVENT_WAIT, SQL_EVENT_GET, SQL_EVENT_OF, SQL_EVENT_WAITING, SQL_EVENT_CHAIN,
 	SQL_TROUBLE_MORE, SQL_TROUBLE_GET, SQL_TROUBLE_SAID, SQL_TROUBLE_TOLD,
 	SQL_TROUBLE_OVER,
+	SQL_ALARM_OTHERS, SQL_ALARM_MORE, SQL_ALARM_DUE, SQL_ALARM_TOLD,
 
 	SQL_EVENT_FANNED_OUT, SQL_DELIVERY_ADD, SQL_DELIVERY_DUE, SQL_DELIVERY_LEASE,
 	SQL_DELIVERY_SETTLE, SQL_DELIVERY_RELEASE, SQL_DELIVERY_GET, SQL_DELIVERY_OF,
@@ -55,10 +56,12 @@ enum sql {
 extern const char *const sql_text[SQL_COUNT];
 
 #define SQL_APPLICATION	1634759286	/* "aprv" in ASCII: application_id of our files */
-#define SQL_VERSION	1		/* user_version: which schema.sql */
+#define SQL_VERSION	2		/* user_version: which schema.sql */
 /* schema.sql, then both numbers above: one transaction's worth. */
 extern const char sql_schema[];
 extern const char sql_schema_mark[];
+/* What makes a database of version i + 1 one of version i + 2; never reordered. */
+extern const char *const sql_upgrades[SQL_VERSION - 1];
 /* What each connection is told first, and then one that reads or one that writes. */
 extern const char sql_settings[], sql_settings_read[], sql_settings_write[];
 

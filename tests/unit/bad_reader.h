@@ -169,6 +169,8 @@ bad_reading(struct span raw, int served, struct arena *a)
 		c->scheme = IDENTIFIER_NO_ORG;
 		c->value[FIELD_ORG_NUMBER] = SPAN_LIT("987654325");
 		c->value[FIELD_MERCHANT_NAME] = SPAN_LIT("Testbutikken AS");
+		if (bad_field(raw, "Unit: ", text, sizeof text))
+			c->value[FIELD_SALES_UNIT_NAME] = span_of(arena_text(a, text));
 		c->value[FIELD_MSN] = span_of(arena_printf(a, "%d", 123456 + i));
 		c->evidence[FIELD_MSN] = (struct evidence){0, 4, 1, c->value[FIELD_MSN]};
 		if (i == 0 && bad_field(raw, "Claim-Doubt: ", text, sizeof text))
@@ -187,7 +189,10 @@ bad_proof(struct span raw, struct arena *a)
 		p.detail = SPAN_LIT("mx.example.com: dmarc=pass");
 	}
 	snprintf(p.from_domain, sizeof p.from_domain, "vippsmobilepay.com");
-	if (p.kind == PROOF_NONE)
+	if (bad_field(raw, "Stranger: ", p.from_domain, sizeof p.from_domain)) {
+		p.authenticated = p.kind == PROOF_NONE;
+		reasons_add(&p.reasons, "sender-not-configured", true, -1);
+	} else if (p.kind == PROOF_NONE)
 		reasons_add(&p.reasons, "authentication-missing", true, -1);
 	return proof_encode(&p, a);
 }

@@ -25,7 +25,7 @@ a_new_database_is_private_and_marked_as_ours(void **state)
 	assert_int_equal(stat(f->path, &st), 0);
 	assert_int_equal(st.st_mode & 07777, 0600);
 	assert_int_equal(raw_number(f, "PRAGMA application_id"), SQL_APPLICATION);
-	assert_int_equal(raw_number(f, "PRAGMA user_version"), 1);
+	assert_int_equal(raw_number(f, "PRAGMA user_version"), SQL_VERSION);
 	assert_int_equal(raw_number(f, "SELECT length(value) FROM meta WHERE name = 'id-key'"), 32);
 }
 
@@ -75,7 +75,7 @@ what_is_not_ours_is_refused_and_left_alone(void **state)
 		{ "not a database\n", NULL, "is not an SQLite database" },
 		{ NULL, "CREATE TABLE bookmarks (url)", "belongs to another program" },
 		{ NULL, "PRAGMA application_id = 77", "belongs to another program" },
-		{ NULL, "PRAGMA application_id = 1634759286; PRAGMA user_version = 2", "install the approvals" },
+		{ NULL, "PRAGMA application_id = 1634759286; PRAGMA user_version = 99", "install the approvals" },
 	};
 	struct fixture *f = *state;
 	struct stat before, after;
@@ -97,6 +97,31 @@ what_is_not_ours_is_refused_and_left_alone(void **state)
 			stat(f->path, &after);
 			assert_int_equal(before.st_size, after.st_size);
 		}
+}
+
+#define SHAPE \
+	"SELECT sum(unicode(substr(s, n, 1)) * n) FROM (SELECT group_concat(name || type || \"notnull\" || pk) AS s" \
+	" FROM pragma_table_info('alarm')), (WITH RECURSIVE i (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM i" \
+	" WHERE n < 400) SELECT n FROM i)"
+
+static void
+a_database_of_an_older_program_is_brought_up_to_date_by_a_pass(void **state)
+{
+	struct fixture *f = *state;
+	int64_t shape;
+
+	OK(db_open(f->path, DB_WRITE, &f->db, &f->e));
+	db_close(f->db);
+	shape = raw_number(f, SHAPE);
+	assert_int_not_equal(shape, 0);
+	raw(f, "DROP TABLE alarm; PRAGMA user_version = 1; INSERT INTO meta VALUES ('kept', x'01')");
+	assert_int_equal(db_open(f->path, DB_READ, &f->db, &f->e), -1);
+	assert_non_null(strstr(f->e.msg, "`approvals run` brings it up to date"));
+	OK(db_open(f->path, DB_WRITE, &f->db, &f->e));
+	assert_int_equal(raw_number(f, "PRAGMA user_version"), SQL_VERSION);
+	assert_int_equal(raw_number(f, SHAPE), shape);
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM meta WHERE name = 'kept'"), 1);
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM sqlite_schema WHERE name = 'alarm_due'"), 1);
 }
 
 static void
@@ -375,6 +400,7 @@ main(void)
 		T(every_connection_has_the_settings),
 		IN_FOLDER(reading_what_no_pass_has_made_says_so_and_makes_nothing),
 		IN_FOLDER(what_is_not_ours_is_refused_and_left_alone),
+		IN_FOLDER(a_database_of_an_older_program_is_brought_up_to_date_by_a_pass),
 		IN_FOLDER(a_symbolic_link_is_refused),
 		IN_FOLDER(a_database_whose_making_was_cut_short_is_made_again),
 		IN_FOLDER(a_missing_folder_is_an_error_that_says_what_to_do),

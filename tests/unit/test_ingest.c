@@ -414,9 +414,82 @@ test_a_changed_template_is_told_once_a_day(void **state)
 	take(f, &p, PROVEN "Kind: none\nX: 2\n", false);
 	take(f, &p, PROVEN "Kind: none\nX: 3\n", false);
 	assert_int_equal(events(f, "mail.unmatched", true), 1);
+	assert_int_equal(raw_number(f, "SELECT count FROM alarm WHERE history = 0"), 2);
 	p.in.now_ms += CLOCK_DAY;
 	take(f, &p, PROVEN "Kind: none\nX: 4\n", false);
 	assert_int_equal(events(f, "mail.unmatched", true), 2);
+	readers_close(p.in.readers);
+}
+
+#define STRANGE "Stranger: a.example\n" FRESH APPROVAL "Unit: Torget\n"
+
+static void
+test_only_a_whole_and_signed_approval_of_a_stranger_is_told(void **state)
+{
+	static const struct { const char *name, *raw; int told; } t[] = {
+		{ "it", STRANGE, 1 },
+		{ "a field is missing", "Stranger: b.example\n" FRESH APPROVAL, 0 },
+		{ "no approval", "Stranger: c.example\nKind: declined\n", 0 },
+		{ "forwarded", "Stranger: d.example\n" FRESH APPROVAL "Unit: x\nDoubt: forwarded\n", 0 },
+		{ "a doubt about its claim", "Stranger: e.example\n" FRESH APPROVAL "Unit: x\nClaim-Doubt: msn-form\n", 0 },
+		{ "not signed", FRESH APPROVAL "Unit: x\n", 0 },
+		{ "history", "Stranger: f.example\nX: h\n" FRESH APPROVAL "Unit: x\n", 0 },
+	};
+	struct fixture	*f = *state;
+	struct pass	 p;
+	int64_t		 before = 0;
+
+	pass_open(f, &p);
+	for (size_t i = 0; i < COUNT(t); i++) {
+		int64_t id = take(f, &p, t[i].raw, strcmp(t[i].name, "history") == 0), now;
+
+		now = events(f, "mail.unknown-sender", true);
+		if (now - before != t[i].told)
+			fail_msg("%s: told %d times", t[i].name, (int)(now - before));
+		before = now;
+		if (strcmp(t[i].name, "no approval") != 0)
+			assert_int_equal(claim_of(f, id).state, CLAIM_HELD);
+	}
+	assert_int_equal(events(f, "mail.unknown-sender", false), 2);	/* history's, marked */
+	readers_close(p.in.readers);
+}
+
+static void
+test_a_stranger_is_told_with_the_line_to_add(void **state)
+{
+	struct fixture	*f = *state;
+	struct pass	 p;
+	struct event	*list;
+	int		 n;
+	int64_t		 id;
+
+	pass_open(f, &p);
+	id = take(f, &p, STRANGE, false);
+	OK(event_list_of(f->db, arena_printf(&f->a, "mail_%lld", (long long)id), &f->a, &list, &n, &f->e));
+	assert_int_equal(n, 1);
+	assert_string_equal(list[0].type, "mail.unknown-sender");
+	assert_non_null(strstr(list[0].data, "\"add\":\"sender: {domains: [vippsmobilepay.com, a.example]}\""));
+	assert_non_null(strstr(list[0].data, "\"sender\":{\"domain\":\"a.example\",\"proof\":\"none\"}"));
+	assert_non_null(strstr(list[0].data, "\"count\":1"));
+	assert_non_null(strstr(list[0].data, "\"mailbox\":\"onboarding\""));
+	readers_close(p.in.readers);
+}
+
+static void
+test_strangers_beyond_the_day_s_limit_are_told_as_one_and_counted(void **state)
+{
+	struct fixture	*f = *state;
+	struct pass	 p;
+
+	pass_open(f, &p);
+	for (int i = 0; i < 25; i++)
+		take(f, &p, arena_printf(&f->a, "Stranger: x%d.example\n" FRESH APPROVAL "Unit: Torget\n", i), false);
+	assert_int_equal(events(f, "mail.unknown-sender", true), 11);
+	assert_int_equal(raw_number(f, "SELECT count FROM alarm WHERE subject = '*'"), 15);
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM event_payload WHERE payload LIKE '%\"add\":null%'"), 1);
+	p.in.now_ms += CLOCK_DAY;	/* another day has room again */
+	take(f, &p, "Stranger: x20.example\nX: 2\n" FRESH APPROVAL "Unit: Torget\n", false);
+	assert_int_equal(events(f, "mail.unknown-sender", true), 12);
 	readers_close(p.in.readers);
 }
 
@@ -564,6 +637,9 @@ main(int argc, char **argv)
 		ROWS(test_bytes_seen_before_inherit_in_silence),
 		ROWS(test_a_mail_that_waited_for_memory_is_read_later),
 		ROWS(test_a_changed_template_is_told_once_a_day),
+		ROWS(test_only_a_whole_and_signed_approval_of_a_stranger_is_told),
+		ROWS(test_a_stranger_is_told_with_the_line_to_add),
+		ROWS(test_strangers_beyond_the_day_s_limit_are_told_as_one_and_counted),
 		ROWS(test_history_is_recorded_and_not_routed),
 		ROWS(test_a_lying_reader_cannot_prove),
 		ROWS(test_our_own_alert_that_comes_back_makes_no_noise),
