@@ -76,10 +76,15 @@ check_rules(struct check *c)
 	const struct reading_setup setup = ingest_setup(&c->app->set.sender, NULL, c->app->set.rules,
 	    &c->app->arena);
 	struct readers	*readers = NULL;
+	const char	*said = "";
 	struct err	 e;
 
-	if (readers_open(&setup, NULL, &readers, &e) == -1 || reader_try(readers, &e) == -1)
+	if (readers_open(&setup, NULL, &readers, &e) == -1)
 		problem(c, "rules", e.msg);
+	else if (reader_check(readers, &c->app->arena, &said, &e) == -1) {
+		rules_errors(said, &e, &c->app->arena);
+		c->problems++;
+	}
 	readers_close(readers);
 }
 

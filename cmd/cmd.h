@@ -93,6 +93,9 @@ enum status	cmd_rules(struct app *, int, char **);
 enum status	cmd_check(struct app *, int, char **);
 enum status	cmd_verify(struct app *, int, char **);
 
+/* Prints why reader_check() failed: every error of the rules, or the one thing that is wrong. */
+void	rules_errors(const char *said, const struct err *, struct arena *);
+
 /* Says what is wrong with the call, on stderr, and how it is called. Answers STATUS_USAGE. */
 enum status	usage(const char *command, const char *, ...) __attribute__((format(printf, 2, 3)));
 /* Logs an error as `event` and answers its status. */

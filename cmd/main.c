@@ -48,8 +48,8 @@ static const struct command {
 	    "           | show [--format text|json] ID | save ID [FILE|-]\n"
 	    "           | reread ID... | reread [--fate F,...] [--mailbox NAME] [--since T] [--until T]",
 	    "mails and their fates; their bytes; read them again with today's rules" },
-	{ "rules",  cmd_rules,  NEED_RULES, "test [--format table|ndjson] MAIL...",
-	    "what saved mails yield, and why or why not" },
+	{ "rules",  cmd_rules,  NEED_RULES, "test [--why] [--format table|ndjson] MAIL... | check [FILE...]",
+	    "what saved mails yield, and why or why not; whether rules are right" },
 	{ "check",  cmd_check,  NEED_CHECK, "", "the configuration, its secrets and rules, without the network" },
 	{ "verify", cmd_verify, NEED_CONF | NEED_READ, "", "the database and the chain of events" },
 };

@@ -357,9 +357,9 @@ child_fork(struct readers *r, struct child *c, struct err *e)
 	return err_what(e, ERR_FATAL, ERR_CONFIG, "cannot start %s: %s", r->program, strerror(rc));
 }
 
-/* Starts a child and tells it its settings. Its own crash at this point is no mail's fault. */
+/* Starts a child and tells it its settings. Its own crash at this point is no mail's fault. `said` may be NULL. */
 static enum outcome
-child_start(struct readers *r, enum which w, struct loss *l, struct err *e)
+child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *said, struct err *e)
 {
 	struct reading_setup	setup = *r->setup;
 	struct child		*c = &r->child[w];
@@ -369,10 +369,13 @@ child_start(struct readers *r, enum which w, struct loss *l, struct err *e)
 	enum outcome		got;
 
 	setup.role = w == CHILD_PROVER ? ROLE_PROVER : ROLE_READER;
+	setup.check = said != NULL;
 	if (child_fork(r, c, e) != 0)
 		return FAILED;
 	got = child_exchange(c, FRAME_SETUP, setup_encode(&setup, &a), &a, &type, &text,
 	    READER_START_MS, l);
+	if (got == ANSWERED && said != NULL)
+		arena_put(said, text.p, text.n);
 	if (got == ANSWERED && type == FRAME_REFUSED) {
 		err_what(e, ERR_FATAL, ERR_CONFIG, "%.*s",
 		    (int)(text.n < sizeof e->msg ? text.n : sizeof e->msg), text.p);
@@ -403,7 +406,7 @@ child_ask(struct readers *r, enum which w, const struct question *q, struct aren
 	struct span	 text = {0};
 	struct err	 bad;
 
-	if (c->pid == 0 && (got = child_start(r, w, l, e)) != ANSWERED)
+	if (c->pid == 0 && (got = child_start(r, w, l, NULL, e)) != ANSWERED)
 		return got;
 	c->served++;
 	got = child_exchange(c, q->type, q->payload, a, &type, &text, READER_WALL_MS, l);
@@ -538,14 +541,12 @@ reader_read(struct readers *r, struct span raw, bool trusted, struct arena *a,
 	return ask(r, trusted ? CHILD_TRUSTED : CHILD_UNTRUSTED, &q, a, e);
 }
 
-int
-reader_try(struct readers *r, struct err *e)
+static int
+try(struct readers *r, struct arena_buf *said, struct err *e)
 {
 	struct loss l;
 
-	if (r->child[CHILD_UNTRUSTED].pid != 0)
-		return 0;
-	switch (child_start(r, CHILD_UNTRUSTED, &l, e)) {
+	switch (child_start(r, CHILD_UNTRUSTED, &l, said, e)) {
 	case ANSWERED:
 		return 0;
 	case LOST:
@@ -554,6 +555,25 @@ reader_try(struct readers *r, struct err *e)
 		break;
 	}
 	return -1;
+}
+
+int
+reader_try(struct readers *r, struct err *e)
+{
+	return r->child[CHILD_UNTRUSTED].pid != 0 ? 0 : try(r, NULL, e);
+}
+
+int
+reader_check(struct readers *r, struct arena *a, const char **said, struct err *e)
+{
+	struct arena_buf	b = {.arena = a};
+	int			rc;
+
+	child_stop(&r->child[CHILD_UNTRUSTED]);
+	arena_puts(&b, "");
+	rc = try(r, &b, e);
+	*said = b.p;
+	return rc;
 }
 
 /* ---- opening and closing */

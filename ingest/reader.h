@@ -42,5 +42,10 @@ int	reader_prove(struct readers *, struct span raw, struct arena *, struct proof
 int	reader_read(struct readers *, struct span raw, bool trusted, struct arena *, struct reading *, struct err *);
 /* Starts a reader with this setup, so that broken rules and a missing sandbox are told: ERR_CONFIG. */
 int	reader_try(struct readers *, struct err *);
+/*
+ * The same, with all that it said, in lines ("" if nothing): of each rule file what it holds; or what is wrong,
+ * from the second line on each error of the rules.
+ */
+int	reader_check(struct readers *, struct arena *, const char **said, struct err *);
 
 #endif

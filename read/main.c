@@ -178,6 +178,14 @@ fail:
 	return -1;
 }
 
+static struct span
+ready_text(struct child *c)
+{
+	if (c->rules == NULL || !c->setup.check)
+		return SPAN_LIT("");
+	return span_take(span_of(rules_summary(c->rules, &c->arena)), READING_MAX_ANSWER);
+}
+
 static int
 child_run(void)
 {
@@ -196,7 +204,7 @@ child_run(void)
 	}
 	if (prepare(&c, &why) < 0)
 		rc = refuse(span_of(why));
-	else if (frame_send(STDOUT_FILENO, FRAME_READY, SPAN_LIT(""), &e) == 0)
+	else if (frame_send(STDOUT_FILENO, FRAME_READY, ready_text(&c), &e) == 0)
 		rc = serve(&c);
 out:
 	message_close(c.door);

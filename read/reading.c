@@ -366,6 +366,7 @@ setup_encode(const struct reading_setup *s, struct arena *a)
 	put_list(&b, s->forwarders);
 	put_list(&b, s->authserv_ids);
 	put_int(&b, s->accept_authentication_results, 1);
+	put_int(&b, s->check, 1);
 	return put_done(&b);
 }
 
@@ -383,6 +384,7 @@ setup_decode(struct span text, struct arena *a, struct reading_setup *s, struct 
 	s->forwarders = get_list(&in);
 	s->authserv_ids = get_list(&in);
 	s->accept_authentication_results = get_count(&in, 1, 1) == 1;
+	s->check = get_count(&in, 1, 1) == 1;
 	return in_done(&in, "settings", e);
 }
 

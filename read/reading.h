@@ -28,7 +28,8 @@
 enum reading_role { ROLE_PROVER = 1, ROLE_READER = 2 };
 
 enum frame_type {
-	FRAME_SETUP = 1, FRAME_READY, FRAME_REFUSED,	/* settings; REFUSED holds the error text */
+	FRAME_SETUP = 1, FRAME_READY, FRAME_REFUSED,	/* settings; READY may hold rules_summary(), REFUSED
+							   what is wrong: a line, then each error of the rules */
 	FRAME_SCREEN, FRAME_SCREENED,			/* header blocks; one byte each */
 	FRAME_PROVE, FRAME_PROVED,			/* a mail's bytes; a struct proof */
 	FRAME_READ, FRAME_READING,			/* a mail's bytes; a struct reading */
@@ -44,6 +45,7 @@ struct reading_setup {
 	const char		**forwarders;	/* sender.forwarders */
 	const char		**authserv_ids;	/* whose Authentication-Results count */
 	bool			 accept_authentication_results;
+	bool			 check;		/* of a reader: READY says what its rules are */
 };
 
 enum proof_kind { PROOF_NONE, PROOF_AUTHENTICATION_RESULTS, PROOF_DKIM, PROOF_FORWARDER, PROOF_KINDS };

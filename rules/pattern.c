@@ -72,6 +72,20 @@ pattern_close(struct pattern *p)
 	free(p);
 }
 
+const char *
+pattern_name(const struct pattern *p, int i)
+{
+	uint32_t	count = 0, size = 0;
+	PCRE2_SPTR	table = NULL;
+
+	pcre2_pattern_info(p->code, PCRE2_INFO_NAMECOUNT, &count);
+	pcre2_pattern_info(p->code, PCRE2_INFO_NAMEENTRYSIZE, &size);
+	pcre2_pattern_info(p->code, PCRE2_INFO_NAMETABLE, &table);
+	if (i < 0 || (uint32_t)i >= count)
+		return NULL;
+	return (const char *)table + (size_t)i * size + 2;	/* behind the group's number */
+}
+
 int
 pattern_group(const struct pattern *p, const char *name)
 {

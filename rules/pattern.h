@@ -27,6 +27,8 @@ enum pattern_result { PATTERN_MATCH, PATTERN_NO_MATCH, PATTERN_LIMIT };
 int	pattern_open(struct span text, struct pattern **, struct err *);
 void	pattern_close(struct pattern *);
 
+/* Names of its groups, in the order of the alphabet; NULL past the end. */
+const char *pattern_name(const struct pattern *, int i);
 /* Number of the named group, or -1. */
 int	pattern_group(const struct pattern *, const char *name);
 

@@ -163,6 +163,23 @@ pattern_read(struct compile *c, struct conf_node *n)
 	return p;
 }
 
+/* A group that is no field would be dropped in silence. */
+static void
+check_groups(struct conf_node *at, const struct pattern *p)
+{
+	const char *name;
+
+	for (int i = 0; (name = pattern_name(p, i)) != NULL; i++) {
+		int f = 0;
+
+		while (f < FIELDS && strcmp(name, field_name((enum field)f)) != 0)
+			f++;
+		if (f == FIELDS)
+			conf_wrong(conf_of(at), at, "(?<%s>...) is no field: org_number, merchant_name, msn or "
+			    "sales_unit_name", name);
+	}
+}
+
 static void
 read_field_pattern(struct compile *c, struct conf_node *n, int owner)
 {
@@ -180,11 +197,12 @@ read_field_pattern(struct compile *c, struct conf_node *n, int owner)
 	conf_done(n);
 	if (p.pattern == NULL)
 		return;
+	check_groups(text, p.pattern);
 	for (int f = 0; f < FIELDS; f++) {
 		p.group[f] = pattern_group(p.pattern, field_name((enum field)f));
 		groups += p.group[f] >= 0;
 	}
-	if (groups == 0)
+	if (groups == 0 && pattern_name(p.pattern, 0) == NULL)
 		conf_wrong(conf_of(n), text, "names no field: (?<org_number>...), (?<merchant_name>...), "
 		    "(?<msn>...) or (?<sales_unit_name>...)");
 	c->r->patterns = compile_grow(c->arena, c->r->patterns, c->r->pattern_count, sizeof(p));
@@ -396,7 +414,7 @@ read_test_map(struct compile *c, struct conf_node *n, struct condition *k)
 	else if (id >= 0)
 		test_add(c, k, (struct test){TEST_SENTENCE, id, NULL, sentence});
 	else if (name != NULL && s == NULL)
-		conf_wrong(conf_of(n), n, "no phrases of the name %s", name);
+		conf_wrong(conf_of(n), n, "no phrases of the name %s, in this file or one before it", name);
 	else if (s != NULL)
 		for (int i = 0; i < s->count; i++)
 			test_add(c, k, (struct test){TEST_PHRASE, s->ids[i], NULL,
@@ -620,6 +638,7 @@ files_read(struct compile *c, const char *const *paths, struct digest *d, struct
 			count++;
 		} else {
 			read_file(c, conf_root(conf));
+			rules_file_done(c->r, paths[i], c->arena);
 			for (int k = 0; k < conf_errors(conf); k++)
 				arena_putf(errors, "%s\n", conf_error(conf, k));
 			count += conf_errors(conf);

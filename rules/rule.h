@@ -33,6 +33,11 @@ void	rules_close(struct rules *);
 
 /* Does a decoded Subject hold one of the rules' screen words (case folded)? */
 bool	rules_screen(const struct rules *, struct span subject);
+/*
+ * For `rules check`: a line "FILE: ok: N rules, ..." for each file (phrases and labels that an earlier file has
+ * count there), then remarks about rules that can never win.
+ */
+const char *rules_summary(const struct rules *, struct arena *);
 /* SHA-256 in hex over the text of all files, for records of what read a mail. */
 const char *rules_hash(const struct rules *);
 

@@ -97,6 +97,11 @@ struct phrase_slot {		/* phrases with the same first word are neighbours in `ord
 	int		first, count;	/* count 0: empty slot */
 };
 
+struct rules_file {		/* counts after it was read, those of the files before it included */
+	const char	*path;
+	int		 rules, phrases, labels, patterns;
+};
+
 struct rules {
 	struct span		*phrases;	/* folded; the index is the id */
 	int			 phrase_count;
@@ -129,11 +134,15 @@ struct rules {
 	int			 own_count;
 	struct rule		*rules;		/* highest priority first */
 	int			 rule_count;
+	struct rules_file	*files;
+	int			 file_count;
 	struct pattern		**opened;	/* all patterns, to close them */
 	int			 opened_count;
 	char			 hash[65];
 };
 
+/* A file was read: for rules_summary(). */
+void	rules_file_done(struct rules *, const char *path, struct arena *);
 /* First label with this text that belongs to all or to `owner`; NULL if there is none. */
 const struct label *rules_label(const struct rules *, struct span folded, int owner);
 /* Does some label go on after these words? */

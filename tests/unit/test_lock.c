@@ -96,7 +96,7 @@ serve(enum reading_role role, const char *rule_file)
 {
 	const char		*domains[] = {"example.com", NULL}, *ids[] = {"mx.example.com", NULL};
 	const char		*none[] = {NULL}, *rules[] = {rule_file, NULL};
-	struct reading_setup	s = {role, rules, domains, none, none, ids, true};
+	struct reading_setup	s = {role, rules, domains, none, none, ids, true, false};
 	char *const		argv[] = {program, NULL};
 	struct child		c = start(argv, -1);
 	struct arena		a = {0};
@@ -220,7 +220,7 @@ static void
 rules_that_are_not_there_are_refused_with_their_errors(void **state)
 {
 	const char		*none[] = {NULL}, *rules[] = {"no/such/rules.yaml", NULL};
-	struct reading_setup	s = {ROLE_READER, rules, none, none, none, none, true};
+	struct reading_setup	s = {ROLE_READER, rules, none, none, none, none, true, false};
 	char *const		argv[] = {program, NULL};
 	struct child		c = start(argv, -1);
 	struct arena		a = {0};

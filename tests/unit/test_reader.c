@@ -336,6 +336,8 @@ test_a_child_that_cannot_start_is_told(void **state)
 {
 	static const char *refuse[] = {"refuse.test", NULL}, *crash[] = {"crash.test", NULL};
 	struct state	*s = *state;
+	struct arena	 a = {0};
+	const char	*said;
 	struct readers	*none;
 	struct err	 e;
 
@@ -344,6 +346,9 @@ test_a_child_that_cannot_start_is_told(void **state)
 	assert_int_equal(e.kind, ERR_FATAL);
 	assert_int_equal(e.what, ERR_CONFIG);
 	assert_string_equal(e.msg, "rules/x.yaml: 2 errors");
+	assert_int_equal(reader_check(s->readers, &a, &said, &e), -1);
+	assert_string_equal(said, "rules/x.yaml: 2 errors");
+	arena_free(&a);
 	s->setup.domains = crash;
 	assert_int_equal(reader_try(s->readers, &e), -1);
 	assert_int_equal(e.kind, ERR_FATAL);

@@ -22,7 +22,7 @@ sample_setup(void)
 	return (struct reading_setup){
 		.role = ROLE_READER, .rules = rules, .domains = domains, .from = none, .forwarders = forwarders,
 		.authserv_ids = ids,
-		.accept_authentication_results = true,
+		.accept_authentication_results = true, .check = true,
 	};
 }
 
@@ -43,6 +43,7 @@ setup_comes_back(void **state)
 	assert_string_equal(t.forwarders[1], "example.net");
 	assert_string_equal(t.authserv_ids[0], "mx.example.org");
 	assert_true(t.accept_authentication_results);
+	assert_true(t.check);
 	arena_free(&a);
 }
 
