@@ -519,7 +519,7 @@ field_message_id(const struct header *h, struct arena *a)
 	return id;
 }
 
-/* The Date field; 0 if missing or unreadable. */
+/* The Date field; 0 if missing, unreadable or there twice: a second one could make an old mail new. */
 static int64_t
 field_date_ms(const struct header *h, struct arena *a)
 {
@@ -528,7 +528,7 @@ field_date_ms(const struct header *h, struct arena *a)
 	struct err			 ignored;
 	int64_t				 ms;
 
-	return f != NULL && clock_parse_mail(header_unfold(f->value, a), &ms, &ignored) == 0 ? ms : 0;
+	return f != NULL && count == 1 && clock_parse_mail(header_unfold(f->value, a), &ms, &ignored) == 0 ? ms : 0;
 }
 
 /* What the rules see of the header of the message that is walked. */

@@ -216,6 +216,9 @@ header_fields_are_decoded(void **state)
 	assert_true(span_is(m.document.subject, "123"));
 	assert_int_equal(m.date_ms, 0);
 	assert_string_equal(codes(&m.reasons, &a), "undecodable-text");
+	assert_int_equal(message_read(door, SPAN_LIT("Date: Sun, 22 Nov 2026 10:30:00 +0100\nDate: Sun, 22 Nov 2026 10:30:00 +0100\n\n"),
+	    &a, &m, &e), 0);
+	assert_int_equal(m.date_ms, 0);	/* two dates are none */
 	arena_free(&a);
 }
 
