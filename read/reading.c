@@ -209,7 +209,7 @@ in_wrong(struct in *in, const char *what)
 {
 	if (in->wrong == NULL)
 		in->wrong = what;
-	in->left = (struct span){0};
+	in->left = (struct span){"", 0};
 }
 
 static struct span

@@ -222,7 +222,7 @@ read_scheme_words(struct compile *c, struct conf_node *root, const char *key, st
 	const char		*name;
 
 	for (int i = 0; n != NULL && (name = conf_key(n, i, &words)) != NULL; i++) {
-		k.scheme = compile_scheme(words, name);
+		k.scheme = compile_scheme(words != NULL ? words : n, name);
 		for (int w = 0; w < conf_count(words); w++)
 			if (compile_fold(c, conf_item(words, w), &k.word)) {
 				*list = compile_grow(c->arena, *list, *count, sizeof(k));

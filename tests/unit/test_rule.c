@@ -55,6 +55,7 @@ test_every_mistake_is_told_with_its_place(void **state)
 		{ "patterns:\n  - {pattern: 'msn ([0-9]+)'}\n", "names no field", 1 },
 		{ "own_numbers: [987654325]\n", "with its scheme", 1 },
 		{ "languages: {de: [und]}\n", "is no language", 1 },
+		{ "countries: {business:DE:HRB: }\n", "is no scheme", 1 },
 		{ "rule: []\n", "unknown key", 1 },
 		{ "a: [\n", "", 1 },
 	};
