@@ -32,6 +32,9 @@ OUR_CFLAGS := $(filter-out -D_FORTIFY_SOURCE=2,$(OUR_CFLAGS)) -fsanitize=address
 	-fno-omit-frame-pointer
 OUR_LDFLAGS += -fsanitize=address,undefined
 endif
+ifdef FUZZER			# make fuzz: clang, which has libFuzzer
+OUR_CFLAGS += -fsanitize=fuzzer-no-link
+endif
 PKG_CFLAGS := $(shell pkg-config --cflags $(PKG_ALL) 2>/dev/null)
 
 ROOMS	:= base rules store read ingest notify
@@ -40,6 +43,8 @@ CMD	:= $(wildcard cmd/*.c)
 UNIT	:= $(wildcard tests/unit/test_*.c)
 OBJ	:= $(SRC:%.c=$(BUILD)/%.o)
 TESTS	:= $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
+FUZZ	:= message html document extract rules answers sender
+REPLAY	:= $(FUZZ:%=$(BUILD)/tests/replay-%)
 PROGRAMS := $(BUILD)/approvals $(BUILD)/approvals-reader
 
 all: $(PROGRAMS)
@@ -76,8 +81,18 @@ $(BUILD)/bench/%: tests/bench/%.c tests/bench/mails.h $(BUILD)/libapprovals.a
 	@echo "  cc $<"
 	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) $(if $(filter children,$*),-Wl$(,)--wrap=html_read -Wl$(,)--wrap=gumbo_parse_with_options) -o $@ $< \
 		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL)) $(LIB_MAIN)
-unit: $(PROGRAMS) $(TESTS)
+unit: $(PROGRAMS) $(TESTS) $(REPLAY)
 	@set -e; for t in $(TESTS); do $$t; done
+	@set -e; for t in $(FUZZ); do G_SLICE=always-malloc $(BUILD)/tests/replay-$$t tests/fuzz/corpus/$$t; done
+# A fuzz target has its own main (replay.c) or libFuzzer's.
+$(BUILD)/tests/replay-%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(BUILD)/libapprovals.a
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $(filter %.c %.a,$^) $$(pkg-config --libs $(PKG_READER))
+$(BUILD)/tests/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(BUILD)/libapprovals.a
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(FLAGS) -fsanitize=fuzzer $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $(filter %.c %.a,$^) $$(pkg-config --libs $(PKG_READER))
 
 # ---- what people and CI call; each installs what it lacks (tests/needs.sh)
 
@@ -87,6 +102,16 @@ check:	# unit and system tests, in the plain build and under ASan and UBSan
 	APPROVALS=build/approvals $(PYTHON) -m pytest -q tests/system
 	$(MAKE) $(JOBS) SANITIZE=1 BUILD=build/sanitize all unit
 	APPROVALS=build/sanitize/approvals $(PYTHON) -m pytest -q tests/system
+
+SECONDS	?= 60
+fuzz:	# make fuzz SECONDS=600 TARGET=html: libFuzzer, ASan and UBSan look for what breaks; as many targets at once as cores
+	tests/needs.sh lint
+	$(MAKE) $(JOBS) CC=clang SANITIZE=1 FUZZER=1 BUILD=build/fuzz fuzzers
+	tests/fuzz/run.sh for $(SECONDS) $(or $(TARGET),$(FUZZ))
+fuzz-corpus:	# tests/fuzz/corpus anew: the fewest and smallest inputs that reach all that was reached so far
+	$(MAKE) $(JOBS) CC=clang SANITIZE=1 FUZZER=1 BUILD=build/fuzz fuzzers
+	tests/fuzz/run.sh minimise $(or $(TARGET),$(FUZZ))
+fuzzers: $(FUZZ:%=$(BUILD)/tests/fuzz-%)
 
 lint:	# house rules, clang-tidy, shellcheck, mandoc
 	tests/needs.sh lint
@@ -118,5 +143,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check lint bench bench-read demo install clean
+.PHONY: force all unit check fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
 .DELETE_ON_ERROR:
