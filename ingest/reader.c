@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -117,6 +118,21 @@ child_stop(struct child *c)
 	child_reap(c, NULL);
 }
 
+/*
+ * Is there as much memory as a child may take? A limit that we were started under, and a machine that
+ * promises no more than it has, refuse it here as they do there.
+ */
+static bool
+memory_is_there(void)
+{
+	void *p = mmap(NULL, READER_GREEDY_KB * 1024UL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (p == MAP_FAILED)
+		return false;
+	munmap(p, READER_GREEDY_KB * 1024UL);
+	return true;
+}
+
 static enum loss_kind
 loss_of_signal(int sig)
 {
@@ -154,6 +170,8 @@ loss_of_status(int status, long peak_kb, struct loss *l)
 	if (l->kind != LOSS_CRASH && peak_kb >= READER_GREEDY_KB) {
 		l->kind = LOSS_CRASH;
 		snprintf(l->how, sizeof l->how, "took too much memory");
+	} else if (l->kind == LOSS_MEMORY && WIFSIGNALED(status) && memory_is_there()) {
+		l->kind = LOSS_CRASH;	/* a mail that made an assert() fail */
 	}
 }
 

@@ -101,8 +101,8 @@ test_a_loss_is_judged(void **state)
 		{ "spin", ERR_REJECT, ERR_ANY, "the reader was killed by SIGXCPU twice" },
 		{ "greedy", ERR_REJECT, ERR_ANY, "the reader took too much memory twice" },
 		{ "no-memory", ERR_RETRY, ERR_NOMEM, "the reader ran out of memory" },
-		{ "trap", ERR_RETRY, ERR_NOMEM, "the reader was killed by SIGTRAP" },
-		{ "abrt", ERR_RETRY, ERR_NOMEM, "the reader was killed by SIGABRT" },
+		{ "trap", ERR_REJECT, ERR_ANY, "the reader was killed by SIGTRAP twice" },
+		{ "abrt", ERR_REJECT, ERR_ANY, "the reader was killed by SIGABRT twice" },
 		{ "kill", ERR_RETRY, ERR_NOMEM, "the reader was killed from outside by SIGKILL" },
 		{ "term", ERR_RETRY, ERR_NOMEM, "the reader was killed from outside by SIGTERM" },
 	};
@@ -118,6 +118,40 @@ test_a_loss_is_judged(void **state)
 		assert_int_equal(e.kind, t[i].kind);
 		assert_int_equal(e.what, t[i].what);
 	}
+}
+
+/* GLib and glibc end so too when they are refused memory: then it is no fault of the mail's. */
+static void
+test_an_abort_where_memory_is_short_is_no_fault_of_the_mail(void **state)
+{
+#ifndef __SANITIZE_ADDRESS__	/* which needs more address space than this leaves */
+	static const char *const acts[] = { "trap", "abrt" };
+	struct state		*s = *state;
+	struct rlimit		 old, low;
+	FILE			*f = fopen("/proc/self/statm", "re");
+	unsigned long		 pages = 0;
+
+	assert_non_null(f);
+	assert_int_equal(fscanf(f, "%lu", &pages), 1);
+	fclose(f);
+	assert_int_equal(getrlimit(RLIMIT_AS, &old), 0);
+	low = (struct rlimit){pages * 4096 + 128UL * 1024 * 1024, old.rlim_max};
+	for (size_t i = 0; i < COUNT(acts); i++) {
+		struct reading	r;
+		struct err	e;
+		const char	*mail = arena_printf(&s->arena, PLAIN "Act: %s\n", acts[i]);
+		int		 rc;
+
+		assert_int_equal(setrlimit(RLIMIT_AS, &low), 0);
+		rc = read_mail(s, mail, false, &r, &e);
+		assert_int_equal(setrlimit(RLIMIT_AS, &old), 0);
+		assert_int_equal(rc, -1);
+		assert_int_equal(e.kind, ERR_RETRY);
+		assert_int_equal(e.what, ERR_NOMEM);
+	}
+#else
+	(void)state;
+#endif
 }
 
 static void
@@ -379,6 +413,7 @@ main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		TEST(test_a_loss_is_judged),
+		TEST(test_an_abort_where_memory_is_short_is_no_fault_of_the_mail),
 		TEST(test_our_clock_ends_a_child),
 		TEST(test_a_child_that_does_not_read_cannot_hold_us),
 		TEST(test_a_child_that_closes_and_lives_is_ended),
