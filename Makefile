@@ -12,7 +12,7 @@ JOBS	:= -j$(shell nproc)
 
 # What each program links, so that neither loads what it does not use.
 PKG_MAIN   := libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd
-PKG_READER := gmime-3.0 gumbo libseccomp libpcre2-8 yaml-0.1 gnutls
+PKG_READER := gmime-3.0 gumbo libseccomp libpcre2-8 yaml-0.1 gnutls opendkim
 # Not by pkg-config: libetpan.pc brings Debian's own linker settings, libunbound.pc asks for libevent.
 LIB_MAIN   := -letpan -lunbound
 PKG_ALL    := $(sort $(PKG_MAIN) $(PKG_READER))

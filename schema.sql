@@ -87,6 +87,19 @@ CREATE TABLE message (				-- what was understood of a mail that was read
 	reasons		TEXT NOT NULL		-- JSON: of the mail as a whole
 ) STRICT;
 
+CREATE TABLE signature (			-- a DKIM signature by a domain of ours, as verified: keys rotate
+	mail_id		INTEGER PRIMARY KEY REFERENCES mail (id),
+	verdict		TEXT NOT NULL CHECK (verdict IN ('refused', 'broken', 'wrong-key', 'no-key', 'no-dns', 'good')),
+	domain		TEXT NOT NULL,
+	selector	TEXT NOT NULL,		-- '': the signature has none that is a name
+	key_record	TEXT,			-- as the DNS had it; NULL: there was none
+	since_ms	INTEGER NOT NULL,	-- first verified
+	checked_ms	INTEGER NOT NULL,	-- last verified
+	next_ms		INTEGER,		-- when the proof is asked for again; NULL: it is decided
+	asks		INTEGER NOT NULL DEFAULT 0
+) STRICT;
+CREATE INDEX signature_due ON signature (next_ms) WHERE next_ms IS NOT NULL;
+
 -- ---------------------------------------------------------------- what mails say, what is true
 
 CREATE TABLE approval (

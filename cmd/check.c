@@ -95,9 +95,9 @@ check_proof(struct check *c)
 	const struct settings *s = &c->app->set;
 
 	for (int i = 0; i < s->mailbox_count; i++)
-		if (!s->mailboxes[i].authserv && !s->sender.authserv_ids[0])
+		if (!s->mailboxes[i].authserv && !s->sender.authserv_ids[0] && !s->sender.accept_dkim)
 			problem(c, arena_printf(&c->app->arena, "mailbox %s", s->mailboxes[i].name),
-			    "no authserv and no sender.authserv_ids: no mail can be proven, every approval would be held "
+			    "no authserv and no sender.authserv_ids, and sender.accept has no dkim: no mail can be proven, every approval would be held "
 			    "(name the host in your provider's Authentication-Results header fields)");
 }
 

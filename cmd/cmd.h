@@ -58,7 +58,7 @@ struct settings {
 enum settings_part {
 	SETTINGS_ALL,
 	SETTINGS_CHECK,	/* and what works, but not as anyone would want it, is an error too */
-	SETTINGS_RULES	/* only `sender`, `rules` and `limits` are looked at */
+	SETTINGS_RULES	/* only `sender`, `rules`, `limits` and `network` are looked at */
 };
 /* Prints every error to stderr and fails with ERR_CONFIG; path NULL: the default places. */
 int	settings_read(const char *path, enum settings_part, struct arena *, struct settings *, struct err *);

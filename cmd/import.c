@@ -7,6 +7,8 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "ingest/import.h"
+#include "ingest/reproof.h"
+#include "ingest/resolver.h"
 
 static void
 print_progress(const struct import *im)
@@ -77,8 +79,12 @@ cmd_import(struct app *app, int argc, char **argv)
 		return usage("import", "which files or folders?");
 	if (readers_open(&setup, NULL, &in.readers, &e) == -1 || reader_try(in.readers, &e) == -1)
 		status = failed("reader.failed", &e);
-	else
-		status = import(&im, argc - optind, argv + optind);
+	else {
+		readers_keys(in.readers, resolver_key, (const char *const *)app->set.net.dns);
+		status = reproof_pass(&in, &e) == -1 ? failed("import.failed", &e) : STATUS_DONE;
+		if (status == STATUS_DONE)
+			status = import(&im, argc - optind, argv + optind);
+	}
 	readers_close(in.readers);
 	return status;
 }

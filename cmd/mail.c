@@ -12,6 +12,7 @@
 #include "cmd/cmd.h"
 #include "ingest/import.h"
 #include "ingest/reread.h"
+#include "ingest/resolver.h"
 #include "store/mail.h"
 
 #define MAIL_PAGE	100	/* row numbers read at a time: so quick that no commit waits for a reader */
@@ -339,6 +340,7 @@ readers_for(struct rereader *r, const char *mailbox, bool *fetchable, struct err
 		    set->rules, &r->app->arena);
 		if (readers_open(setup, NULL, &r->readers[i], e) == -1 || reader_try(r->readers[i], e) == -1)
 			return -1;
+		readers_keys(r->readers[i], resolver_key, (const char *const *)set->net.dns);
 	}
 	r->in.readers = r->readers[i];
 	return 0;

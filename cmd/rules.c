@@ -5,8 +5,10 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/cmd.h"
 #include "ingest/files.h"
+#include "ingest/resolver.h"
 
 #define FIRST_READ 65536	/* bytes of standard input: more than most mails have */
 
@@ -27,7 +29,7 @@ struct result {
 static int
 read_mail(const struct tester *t, struct span raw, struct arena *a, struct result *r, struct err *e)
 {
-	if (reader_prove(t->readers, raw, a, &r->proof, e) == -1 ||
+	if (reader_prove(t->readers, raw, clock_now_ms(), a, &r->proof, e) == -1 ||
 	    reader_read(t->readers, raw, r->proof.kind != PROOF_NONE, a, &r->reading, e) == -1) {
 		if (e->kind != ERR_REJECT)
 			return -1;
@@ -369,6 +371,8 @@ rules_test(struct app *app, int argc, char **argv)
 		return usage("rules", "which mails?");
 	if (readers_open(&setup, NULL, &t.readers, &e) == -1 || reader_try(t.readers, &e) == -1)
 		status = failed("reader.failed", &e);
+	if (t.readers)
+		readers_keys(t.readers, resolver_key, (const char *const *)app->set.net.dns);
 	for (int i = optind, tries = status == STATUS_DONE; tries && i < argc && !stop_asked; i++)
 		status = status_worse(status, test_path(&t, argv[i], &app->arena));
 	if (stop_asked)

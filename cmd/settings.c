@@ -79,9 +79,9 @@ settings_read(const char *path, enum settings_part part, struct arena *a, struct
 	sender_conf_read(root, &s->sender);
 	limits_conf_read(root, &s->limits);
 	s->rules = rules_read(root, s->path, a);
+	network_read(root, s);
 	if (part != SETTINGS_RULES) {
 		s->database = conf_file(root, "database", NULL, CONF_REQUIRED);
-		network_read(root, s);
 		mailboxes_read(c, root, a, s);
 		management_conf_read(root, &s->net, &s->api);
 		smtp_conf_read(root, &s->net, &s->smtp);

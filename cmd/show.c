@@ -10,6 +10,7 @@
 #include "store/delivery.h"
 #include "store/event.h"
 #include "store/mail.h"
+#include "store/signature.h"
 
 static int
 add_deliveries(struct db *db, struct json *event, int64_t seq, struct arena *a, struct err *e)
@@ -63,11 +64,16 @@ add_events(struct db *db, struct json *to, const char *ref, struct arena *a, str
 static int
 add_mail(struct db *db, struct json *to, int64_t id, struct arena *a, struct err *e)
 {
-	struct mail_row m;
+	struct mail_row		m;
+	struct signature_row	s;
+	bool			found;
 
 	if (mail_get(db, id, a, &m, e) == -1)
 		return -1;
 	json_put(to, "mail", mail_json(&m));
+	if (signature_get(db, m.same_as != 0 ? m.same_as : id, a, &s, &found, e) == -1)
+		return -1;
+	json_put(to, "signature", found ? signature_json(&s) : NULL);
 	return 0;
 }
 

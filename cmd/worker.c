@@ -15,6 +15,8 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "ingest/reproof.h"
+#include "ingest/resolver.h"
 #include "store/event.h"
 
 /* Adds a rule file's bytes. One that cannot be read ends the pass when the children start. */
@@ -100,6 +102,19 @@ pass_done(struct db *db, const struct mailbox_conf *m, const struct ingest *in, 
 	return status;
 }
 
+/* What waits for its proof does not wait for the mailbox, which may be away. */
+static enum status
+worker_pass(struct app *app, const struct mailbox_conf *m, struct ingest *in)
+{
+	struct err	e;
+	bool		undone = false;
+
+	readers_keys(in->readers, resolver_key, (const char *const *)app->set.net.dns);
+	if (reproof_pass(in, &e) == -1 || mailbox_pass(m, in, &undone, &e) == -1)
+		return pass_failed(in->db, m, &e, in->now_ms);
+	return pass_done(in->db, m, in, undone);
+}
+
 static enum status
 work(struct app *app, const struct mailbox_conf *m)
 {
@@ -109,16 +124,13 @@ work(struct app *app, const struct mailbox_conf *m)
 	    .now_ms = clock_now_ms() };
 	enum status	status;
 	struct err	e;
-	bool		undone = false;
 
 	if (db_open(app->set.database, DB_WRITE, &in.db, &e) == -1)
 		return failed("database.failed", &e);
 	if (readers_open(&setup, NULL, &in.readers, &e) == -1)
 		status = failed("reader.failed", &e);
-	else if (mailbox_pass(m, &in, &undone, &e) == -1)
-		status = pass_failed(in.db, m, &e, in.now_ms);
 	else
-		status = pass_done(in.db, m, &in, undone);
+		status = worker_pass(app, m, &in);
 	readers_close(in.readers);
 	db_close(in.db);
 	return status;

@@ -13,6 +13,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "ingest/reproof.h"
 #include "ingest/reread.h"
 #include "store/alarm.h"
 #include "store/claim.h"
@@ -44,19 +45,21 @@ accept_read(struct conf_node *sender, struct sender_conf *c)
 	const char	 **words = conf_texts(sender, "accept");
 	struct conf_node *list = conf_get(sender, "accept");
 
-	c->accept_authentication_results = list == NULL;
+	c->accept_authentication_results = c->accept_dkim = list == NULL;
 	if (list != NULL && words[0] == NULL)
-		conf_wrong(conf_of(list), list, "accepts no proof: name authentication-results");
+		conf_wrong(conf_of(list), list, "accepts no proof: name dkim, authentication-results or both");
 	for (int i = 0; words[i] != NULL; i++) {
 		struct conf_node *at = conf_is_list(list) ? conf_item(list, i) : list;
 
 		if (strcmp(words[i], "authentication-results") == 0)
 			c->accept_authentication_results = true;
-		else if (strcmp(words[i], "dkim") == 0 || strcmp(words[i], "api") == 0)
+		else if (strcmp(words[i], "dkim") == 0)
+			c->accept_dkim = true;
+		else if (strcmp(words[i], "api") == 0)
 			conf_wrong(conf_of(at), at, "\"%s\" is not supported by this version; "
-			    "authentication-results is", words[i]);
+			    "dkim and authentication-results are", words[i]);
 		else
-			conf_wrong(conf_of(at), at, "\"%s\" is no proof; authentication-results is",
+			conf_wrong(conf_of(at), at, "\"%s\" is no proof; dkim and authentication-results are",
 			    words[i]);
 	}
 }
@@ -65,7 +68,7 @@ void
 sender_conf_read(struct conf_node *root, struct sender_conf *c)
 {
 	static const char *vendor[] = {"vippsmobilepay.com", NULL};
-	struct conf_node  *n = conf_section(root, "sender", CONF_OPTIONAL), *from, *forwarders;
+	struct conf_node  *n = conf_section(root, "sender", CONF_OPTIONAL), *from;
 
 	c->domains = conf_texts(n, "domains");
 	domains_check(conf_get(n, "domains"), c->domains);
@@ -80,10 +83,7 @@ sender_conf_read(struct conf_node *root, struct sender_conf *c)
 	accept_read(n, c);
 	c->authserv_ids = conf_texts(n, "authserv_ids");
 	c->forwarders = conf_texts(n, "forwarders");
-	forwarders = conf_get(n, "forwarders");
-	if (c->forwarders[0] != NULL)
-		conf_wrong(conf_of(forwarders), forwarders,
-		    "is not supported by this version: leave it empty");
+	domains_check(conf_get(n, "forwarders"), c->forwarders);
 	c->max_age_ms = conf_span_ms(n, "max_age", DEFAULT_MAX_AGE);
 	conf_done(n);
 }
@@ -130,13 +130,17 @@ list_of(const char *const *list, const char *more, bool lower_case, struct arena
 struct reading_setup
 ingest_setup(const struct sender_conf *c, const char *authserv, const char **rules, struct arena *a)
 {
+	bool exchange = authserv != NULL && strcmp(authserv, "microsoft365") == 0;
+
 	return (struct reading_setup){
 		.rules = rules,
 		.domains = list_of(c->domains, NULL, true, a),
 		.from = c->from,
 		.forwarders = list_of(c->forwarders, NULL, true, a),
-		.authserv_ids = list_of(c->authserv_ids, authserv, false, a),
+		.authserv_ids = list_of(c->authserv_ids, exchange ? NULL : authserv, false, a),
+		.microsoft365 = exchange,
 		.accept_authentication_results = c->accept_authentication_results,
+		.accept_dkim = c->accept_dkim,
 	};
 }
 
@@ -162,9 +166,11 @@ is_trusted(const struct sender_conf *c, const struct proof *p)
 	switch (p->kind) {
 	case PROOF_AUTHENTICATION_RESULTS:
 		return c->accept_authentication_results;
-	case PROOF_NONE:
-	case PROOF_DKIM:	/* sender_conf_read() accepts neither yet */
+	case PROOF_DKIM:
+		return c->accept_dkim;
 	case PROOF_FORWARDER:
+		return c->forwarders[0] != NULL;
+	case PROOF_NONE:
 	case PROOF_KINDS:
 		return false;
 	}
@@ -208,6 +214,76 @@ any_doubt(const struct reasons *mail, const struct extraction *found)
 	return false;
 }
 
+static bool
+list_has(const char *const *list, struct span s)
+{
+	for (; *list != NULL; list++)
+		if (span_is_nocase(s, *list))
+			return true;
+	return false;
+}
+
+/* Is what somebody passed on from a sender whom we would believe, had it come straight from there? */
+static bool
+forward_is_ours(const struct sender_conf *c, const struct reading *r)
+{
+	struct span rest = r->forward_from, local;
+
+	return r->forward_from.p != NULL && span_cut(&rest, '@', &local) && list_has(c->domains, rest) &&
+	    (c->from[0] == NULL || list_has(c->from, r->forward_from));
+}
+
+/* Takes the reason away, or leaves it as a remark. */
+static void
+reason_soften(struct reasons *r, const char *code, bool keep)
+{
+	int n = 0;
+
+	for (int i = 0; i < r->count; i++) {
+		bool same = strcmp(r->list[i].code, code) == 0;
+
+		if (same && !keep)
+			continue;
+		r->list[n] = r->list[i];
+		r->list[n].doubt = r->list[n].doubt && !same;
+		n++;
+	}
+	r->count = n;
+}
+
+/*
+ * Where the proof alone does not decide. A forwarder's word is good for what it passed on, and for nothing that it
+ * says itself. Of history whose key is gone nobody can ask more than that the API agrees.
+ */
+static void
+trust_judge(const struct sender_conf *c, const struct proof *proof, const struct reading *r, bool history,
+    struct judgement *j)
+{
+	if (proof->kind == PROOF_FORWARDER && j->trusted) {
+		j->trusted = forward_is_ours(c, r);
+		if (j->trusted)
+			reason_soften(&j->reasons, "forwarded", true);
+		else
+			reasons_add(&j->reasons, "forward-unknown", true, -1);
+	} else if (proof->kind == PROOF_NONE && proof_wait_ms(proof) != 0) {
+		bool ours = list_has(c->domains, span_of(proof->from_domain));
+
+		j->wait_ms = proof_wait_ms(proof);
+		if (!ours && forward_is_ours(c, r))
+			reason_soften(&j->reasons, "forwarded", true);
+		else if (!ours)
+			reasons_add(&j->reasons, "forward-unknown", true, -1);
+		if (!history || proof->signature.verdict != SIGNATURE_NO_KEY)
+			return;
+		j->wait_ms = 0;
+		if (!ours)	/* the key that is gone would be the forwarder's */
+			return;
+		j->trusted = true;
+		reason_soften(&j->reasons, "dkim-unresolved", false);
+		reasons_add(&j->reasons, "dkim-key-gone", false, -1);
+	}
+}
+
 struct judgement
 ingest_judge(const struct sender_conf *c, const struct proof *proof, const struct reading *r,
     int64_t arrived_ms, bool history)
@@ -216,6 +292,7 @@ ingest_judge(const struct sender_conf *c, const struct proof *proof, const struc
 
 	reasons_join(&j.reasons, &proof->reasons);
 	reasons_join(&j.reasons, &r->found.reasons);
+	trust_judge(c, proof, r, history, &j);
 	if (j.trusted && !history)
 		replay_check(c, time_known(r->date_ms), time_known(arrived_ms), &j.reasons);
 	if (r->found.kind != RULE_APPROVAL)
@@ -232,7 +309,8 @@ int
 ingest_read(struct ingest *in, struct ingest_mail *m, struct arena *a, struct err *e)
 {
 	digest_sha256(m->raw, m->sha256);
-	m->failed = reader_prove(in->readers, m->raw, a, &m->proof, &m->why) != 0;
+	m->failed = reader_prove(in->readers, m->raw, m->arrived_ms != 0 ? m->arrived_ms : in->now_ms, a,
+	    &m->proof, &m->why) != 0;
 	if (m->failed)
 		m->proof = (struct proof){.detail = SPAN_LIT("")};
 	else if (m->kept != NULL && !is_trusted(in->sender, &m->proof) && is_trusted(in->sender, m->kept))
@@ -431,17 +509,31 @@ tell_unknown_sender(struct entry *n, struct err *e)
 	return alarm(n, type, room ? domain : ALARM_REST, data, e);
 }
 
+/* Pending only if trusted and without a doubt; awaiting its proof if nothing else is wrong. */
+static enum claim_state
+claim_begin(const struct entry *n, const struct found_claim *f)
+{
+	struct reasons mail = n->judged.reasons;
+
+	if (n->judged.wait_ms != 0)
+		reason_soften(&mail, "dkim-unresolved", false);
+	if (reasons_doubt(&f->reasons) || reasons_doubt(&mail))
+		return CLAIM_HELD;
+	if (n->judged.wait_ms != 0)
+		return CLAIM_AWAITING_PROOF;
+	return n->judged.trusted ? CLAIM_PENDING : CLAIM_HELD;
+}
+
 static struct claim
 claim_of(struct entry *n, int i)
 {
 	const struct found_claim *f = &n->mail->reading.found.claims[i];
 	struct arena		 *a = &n->arena;
-	bool			  sure = n->judged.trusted && !reasons_doubt(&f->reasons) &&
-				      !reasons_doubt(&n->judged.reasons);
+	enum claim_state	  state = claim_begin(n, f);
 	struct claim		  c = {
 		.mail_id = n->mail->id, .n = i,
 		.trusted = n->judged.trusted, .history = n->mail->history,
-		.state = sure ? CLAIM_PENDING : CLAIM_HELD,
+		.state = state,
 		.org_scheme = identifier_scheme_name(f->scheme),
 		.country = identifier_country(f->scheme),
 		.org_number = text_of(f->value[FIELD_ORG_NUMBER], a),
@@ -468,6 +560,9 @@ claims_store(struct entry *n, struct err *e)
 
 	for (int i = 0; i < count; i++)
 		list[i] = claim_of(n, i);
+	/* what waited for its proof has been told to nobody: it is made anew */
+	if (m->again && claim_drop_awaiting(n->in->db, m->id, e) != 0)
+		return -1;
 	if (m->again)
 		return reread_claims(n->in->db, m->id, n->hash, list, count, n->in->now_ms, &n->claims,
 		    &n->held, e);
@@ -541,7 +636,7 @@ kind_tell(struct entry *n, struct err *e)
 	case RULE_KINDS:
 		return 0;
 	case RULE_NONE:
-		return n->mail->again ? 0 : tell_unmatched(n, e);	/* who reads it again knows */
+		return n->mail->again && !n->mail->awaited ? 0 : tell_unmatched(n, e);	/* who reads it again knows */
 	case RULE_TEST_UNIT:
 	case RULE_DECLINED:
 	case RULE_NEEDS_INFORMATION:
@@ -584,9 +679,10 @@ read_store(struct entry *n, struct err *e)
 		return quarantine(n, "an approval of which nothing could be read", e);
 	if (mail_settle(in->db, m->id, MAIL_READ, NULL, NULL, in->now_ms, e) != 0)
 		return -1;
-	if (claims_store(n, e) != 0)
+	if (claims_store(n, e) != 0 ||
+	    reproof_note(in, m->id, &m->proof.signature, n->judged.wait_ms, e) != 0)
 		return -1;
-	if ((n->judged.trusted || n->claims > 0) &&
+	if ((n->judged.trusted || n->judged.wait_ms != 0 || n->claims > 0) &&
 	    mail_keep(in->db, m->id, n->judged.trusted, m->raw, e) != 0)
 		return -1;
 	if (n->judged.trusted ? kind_tell(n, e) != 0 : is_unknown_sender(n) && tell_unknown_sender(n, e) != 0)

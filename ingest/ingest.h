@@ -18,7 +18,7 @@
 
 struct sender_conf {
 	const char	**domains, **from, **authserv_ids, **forwarders;	/* NULL-ended */
-	bool		 accept_authentication_results;
+	bool		 accept_authentication_results, accept_dkim;
 	int64_t		 max_age_ms;
 };
 void	sender_conf_read(struct conf_node *root, struct sender_conf *);
@@ -40,6 +40,7 @@ const char	*verdict_name(enum verdict);
 struct judgement {
 	enum verdict	 verdict;
 	bool		 trusted;
+	int64_t		 wait_ms;	/* not trusted yet: the proof is asked for again for so long; 0: decided */
 	struct reasons	 reasons;	/* of the mail: the prover's, the reading's, and the replay check */
 };
 /*
@@ -77,6 +78,7 @@ struct ingest_mail {
 	struct span	 raw;
 	bool		 file;		/* its arrival is the date of the Received line that its proof came with */
 	bool		 again;		/* it was read before, and has claims (ingest/reread) */
+	bool		 awaited;	/* and again, since its proof was (ingest/reproof) */
 	const struct proof *kept;	/* its proof as of then, NULL if there was none */
 	/* set by ingest_read(): */
 	bool		 failed;	/* `why` says: ERR_REJECT quarantine, ERR_RETRY stays pending */

@@ -173,9 +173,6 @@ mailbox_conf_read(struct conf_node *n, const struct http_net *net, struct mailbo
 		    IMPORT_MAILBOX);
 	if (c->user != NULL && !is_plain(c->user))
 		conf_wrong(conf, conf_get(n, "user"), "has control characters");
-	if (c->authserv != NULL && strcmp(c->authserv, "microsoft365") == 0)
-		conf_wrong(
-		    conf, conf_get(n, "authserv"), "microsoft365 is not supported by this version");
 	conf_done(n);
 }
 

@@ -39,6 +39,7 @@ struct child {
 	int	fd;
 	int	served;
 	rlim_t	cpu_s;		/* its allowance until now */
+	bool	prover;		/* it has no GLib, which ends by SIGTRAP or SIGABRT for want of memory */
 };
 
 struct readers {
@@ -46,6 +47,7 @@ struct readers {
 	const struct reading_setup	*setup;
 	const char			*program;
 	struct child			 child[CHILDREN];
+	struct keys			 keys;
 };
 
 /* Why a child is no more, as far as the mail is concerned. */
@@ -154,10 +156,12 @@ loss_of_signal(int sig)
 
 /* A child that ran out of memory because it had taken so much itself was made to by the mail. */
 static void
-loss_of_status(int status, long peak_kb, struct loss *l)
+loss_of_status(int status, long peak_kb, bool prover, struct loss *l)
 {
 	if (WIFSIGNALED(status)) {
 		l->kind = loss_of_signal(WTERMSIG(status));
+		if (prover && l->kind == LOSS_MEMORY)
+			l->kind = LOSS_CRASH;	/* an assertion */
 		snprintf(l->how, sizeof l->how, "was killed %sby SIG%s",
 		    l->kind == LOSS_OUTSIDE ? "from outside " : "", sigabbrev_np(WTERMSIG(status)));
 	} else if (WEXITSTATUS(status) == ARENA_EXIT_NO_MEMORY) {
@@ -190,6 +194,7 @@ child_kill(struct child *c, struct loss *l, enum loss_kind kind, const char *how
 static enum outcome
 child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
 {
+	bool	prover = c->prover;
 	long	peak_kb;
 	int	status;
 
@@ -199,7 +204,7 @@ child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
 		return child_kill(c, l, LOSS_CRASH, "closed its stream and lived on");
 	close(c->fd);
 	status = child_reap(c, &peak_kb);
-	loss_of_status(status, peak_kb, l);
+	loss_of_status(status, peak_kb, prover, l);
 	return LOST;
 }
 
@@ -297,24 +302,32 @@ has_spoken(int fd)
 	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
 }
 
+static enum outcome
+child_hear(struct child *c, struct arena *a, enum frame_type *answer, struct span *text,
+    int64_t deadline_ms, struct loss *l)
+{
+	struct err e;
+
+	if (frame_recv(c->fd, deadline_ms, READING_MAX_ANSWER, a, answer, text, &e) == 0)
+		return ANSWERED;
+	if (e.kind == ERR_REJECT)
+		return child_kill(c, l, LOSS_CRASH, "answered garbage");
+	return child_lost(c, deadline_ms, l);
+}
+
 /* One question and its answer. After LOST the child is gone. */
 static enum outcome
 child_exchange(struct child *c, enum frame_type type, struct span payload, struct arena *a,
     enum frame_type *answer, struct span *text, int64_t wall_ms, struct loss *l)
 {
-	int64_t		deadline_ms = clock_mono_ms() + wall_ms;
-	struct err	e;
+	int64_t deadline_ms = clock_mono_ms() + wall_ms;
 
 	if (has_spoken(c->fd))
 		return child_kill(c, l, LOSS_CRASH, "answered unasked");
 	child_allow(c);
 	if (question_send(c->fd, type, payload, deadline_ms) != 0)
 		return child_lost(c, deadline_ms, l);
-	if (frame_recv(c->fd, deadline_ms, READING_MAX_ANSWER, a, answer, text, &e) == 0)
-		return ANSWERED;
-	if (e.kind == ERR_REJECT)
-		return child_kill(c, l, LOSS_CRASH, "answered garbage");
-	return child_lost(c, deadline_ms, l);
+	return child_hear(c, a, answer, text, deadline_ms, l);
 }
 
 /* ---- the start of a child */
@@ -390,6 +403,7 @@ child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *s
 	setup.check = said != NULL;
 	if (child_fork(r, c, e) != 0)
 		return FAILED;
+	c->prover = w == CHILD_PROVER;
 	got = child_exchange(c, FRAME_SETUP, setup_encode(&setup, &a), &a, &type, &text,
 	    READER_START_MS, l);
 	if (got == ANSWERED && said != NULL)
@@ -412,6 +426,41 @@ child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *s
 	return got;
 }
 
+/* ---- keys that the prover asks for */
+
+/* Only domains of the configuration: nobody else's mail makes us ask the DNS. */
+static bool
+key_allowed(const struct readers *r, const char *domain)
+{
+	const char **lists[] = {r->setup->domains, r->setup->forwarders};
+
+	for (size_t i = 0; i < COUNT(lists); i++)
+		for (const char **d = lists[i]; d != NULL && *d != NULL; d++)
+			if (strcmp(*d, domain) == 0)
+				return true;
+	return false;
+}
+
+/* Answers a FRAME_KEY, and hears what the prover says next. */
+static enum outcome
+key_serve(struct readers *r, struct child *c, struct arena *a, enum frame_type *type, struct span *text,
+    struct loss *l)
+{
+	const char	*selector, *domain;
+	struct span	 record;
+	enum key_status	 status;
+	int64_t		 deadline_ms;
+	struct err	 e;
+
+	if (key_question_decode(*text, a, &selector, &domain, &e) != 0 || !key_allowed(r, domain))
+		return child_kill(c, l, LOSS_CRASH, "asked for what it may not");
+	status = keys_find(&r->keys, arena_printf(a, "%s._domainkey.%s", selector, domain), a, &record);
+	deadline_ms = clock_mono_ms() + READER_WALL_MS;
+	if (question_send(c->fd, FRAME_KEY_ANSWER, key_answer_encode(status, record, a), deadline_ms) != 0)
+		return child_lost(c, deadline_ms, l);
+	return child_hear(c, a, type, text, deadline_ms, l);
+}
+
 /* ---- questions */
 
 static enum outcome
@@ -428,6 +477,9 @@ child_ask(struct readers *r, enum which w, const struct question *q, struct aren
 		return got;
 	c->served++;
 	got = child_exchange(c, q->type, q->payload, a, &type, &text, READER_WALL_MS, l);
+	for (int keys = 0; got == ANSWERED && type == FRAME_KEY && w == CHILD_PROVER &&
+	    keys < READING_MAX_SIGNATURES; keys++)
+		got = key_serve(r, c, a, &type, &text, l);
 	if (got != ANSWERED)
 		return got;
 	if (type == FRAME_REJECTED) {
@@ -538,14 +590,19 @@ reader_screen(struct readers *r, const struct span *headers, size_t n, bool *can
 }
 
 int
-reader_prove(struct readers *r, struct span raw, struct arena *a, struct proof *proof,
+reader_prove(struct readers *r, struct span raw, int64_t at_ms, struct arena *a, struct proof *proof,
     struct err *e)
 {
-	const struct question q = {FRAME_PROVE, FRAME_PROVED, raw, proof_take, proof};
+	struct question	q = {FRAME_PROVE, FRAME_PROVED, {0}, proof_take, proof};
+	struct arena	once = {0};
+	int		rc;
 
-	if (raw.n > READING_MAX_FRAME)
+	if (raw.n > READING_MAX_FRAME - sizeof at_ms)
 		return err_set(e, ERR_REJECT, "mail of %zu bytes is too large to read", raw.n);
-	return ask(r, CHILD_PROVER, &q, a, e);
+	q.payload = question_encode(at_ms, raw, &once);
+	rc = ask(r, CHILD_PROVER, &q, a, e);
+	arena_free(&once);
+	return rc;
 }
 
 int
@@ -638,12 +695,20 @@ readers_open(const struct reading_setup *setup, const char *program, struct read
 }
 
 void
+readers_keys(struct readers *r, key_fn *who, const char *const *servers)
+{
+	r->keys.ask = who;
+	r->keys.servers = servers;
+}
+
+void
 readers_close(struct readers *r)
 {
 	if (r == NULL)
 		return;
 	for (int w = 0; w < CHILDREN; w++)
 		child_stop(&r->child[w]);
+	keys_free(&r->keys);
 	arena_free(&r->arena);
 	free(r);
 }

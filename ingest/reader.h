@@ -17,6 +17,7 @@
 #include "base/arena.h"
 #include "base/err.h"
 #include "base/span.h"
+#include "ingest/key.h"
 #include "read/reading.h"
 
 #define READER_MAX_MAILS	500	/* served by one child; screening counts a question as one */
@@ -32,12 +33,19 @@ struct readers;
 int	readers_open(const struct reading_setup *setup, const char *program, struct readers **, struct err *);
 void	readers_close(struct readers *);
 
+/* Who is asked for DKIM keys, and where; until it is set the DNS does not answer. */
+void	readers_keys(struct readers *, key_fn *, const char *const *servers);
+
 /*
  * Header blocks to candidates: candidate[i] is set for each of n (any n). Untrusted child. What it cannot
  * take, whatever the reason but memory, is a candidate.
  */
 int	reader_screen(struct readers *, const struct span *headers, size_t n, bool *candidate, struct err *);
-int	reader_prove(struct readers *, struct span raw, struct arena *, struct proof *, struct err *);
+/*
+ * at_ms: when the mail came, which a signature is not to outlive. The prover may ask for READING_MAX_SIGNATURES keys,
+ * of the setup's domains and forwarders only; the time that takes is not the prover's.
+ */
+int	reader_prove(struct readers *, struct span raw, int64_t at_ms, struct arena *, struct proof *, struct err *);
 /* `trusted` picks the child: whether the proof of this mail is an accepted one. */
 int	reader_read(struct readers *, struct span raw, bool trusted, struct arena *, struct reading *, struct err *);
 /* Starts a reader with this setup, so that broken rules and a missing sandbox are told: ERR_CONFIG. */

@@ -20,6 +20,7 @@
 #define DNS_CLASS_IN		1	/* RFC 1035 3.2.4 */
 #define DNS_TYPE_A		1	/* RFC 1035 3.2.2 */
 #define DNS_TYPE_AAAA		28	/* RFC 3596 2.1 */
+#define DNS_TYPE_TXT		16	/* RFC 1035 3.2.2 */
 
 struct lookup {
 	int			 family;	/* AF_INET, AF_INET6 */
@@ -57,7 +58,12 @@ context_make(const char *const *servers, struct err *e)
 		err_what(e, ERR_RETRY, ERR_NOMEM, "cannot make a resolver: %s", strerror(errno));
 		return NULL;
 	}
-	for (int i = 0; servers[i] != NULL; i++) {
+	if (servers == NULL && ub_ctx_resolvconf(ctx, NULL) != 0) {
+		err_set(e, ERR_RETRY, "cannot read the system's name servers");
+		ub_ctx_delete(ctx);
+		return NULL;
+	}
+	for (int i = 0; servers != NULL && servers[i] != NULL; i++) {
 		if (ub_ctx_set_fwd(ctx, servers[i]) == 0)
 			continue;
 		err_what(e, ERR_FATAL, ERR_CONFIG,
@@ -78,11 +84,12 @@ fail:
 	return NULL;
 }
 
-/* Until both lookups are done, or the time is up. */
+/* Until all lookups are done, or the time is up. */
 static int
-lookups_wait(struct ub_ctx *ctx, const struct lookup *l, size_t n, const char *host, struct err *e)
+lookups_wait(struct ub_ctx *ctx, const struct lookup *l, size_t n, const char *host, int most_ms,
+    struct err *e)
 {
-	int64_t		deadline_ms = clock_mono_ms() + RESOLVER_MS;
+	int64_t		deadline_ms = clock_mono_ms() + most_ms;
 	struct pollfd	p = {.fd = ub_fd(ctx), .events = POLLIN};
 
 	for (;;) {
@@ -96,7 +103,7 @@ lookups_wait(struct ub_ctx *ctx, const struct lookup *l, size_t n, const char *h
 		if (left <= 0)
 			return err_set(e, ERR_RETRY,
 			    "no answer about %s from the name servers within %d s", host,
-			    RESOLVER_MS / 1000);
+			    most_ms / 1000);
 		if (poll(&p, 1, (int)left) < 0 && errno != EINTR)
 			return err_set(e, ERR_RETRY, "cannot wait for name servers: %s",
 			    strerror(errno));
@@ -161,7 +168,7 @@ resolver_addresses(const char *const *servers, const char *host, struct arena *a
 			goto out;
 		}
 	}
-	if (lookups_wait(ctx, l, COUNT(l), host, e) != 0)
+	if (lookups_wait(ctx, l, COUNT(l), host, RESOLVER_MS, e) != 0)
 		goto out;
 	for (size_t i = 0; i < COUNT(l); i++)
 		lookup_put(&l[i], &b);
@@ -172,4 +179,57 @@ out:
 		ub_resolve_free(l[i].result);
 	ub_ctx_delete(ctx);
 	return rc;
+}
+
+/* The strings of a TXT record, joined (RFC 6376 3.6.2.2); p NULL if it is no printable ASCII, or too long. */
+static struct span
+txt_text(const char *data, int len, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	arena_put(&b, "", 0);
+	for (int at = 0; at < len;) {
+		int n = (unsigned char)data[at++];
+
+		if (n > len - at)
+			return (struct span){0};
+		arena_put(&b, data + at, (size_t)n);
+		at += n;
+	}
+	for (size_t i = 0; i < b.n; i++)
+		if (b.p[i] < 0x20 || b.p[i] > 0x7e)
+			return (struct span){0};
+	return b.n <= READING_MAX_KEY ? (struct span){b.p, b.n} : (struct span){0};
+}
+
+static enum key_status
+key_of(const struct ub_result *r, struct arena *a, struct span *record)
+{
+	if (r->nxdomain || (r->rcode == 0 && !r->havedata))
+		return KEY_NONE;
+	if (r->rcode != 0 || r->data[0] == NULL)
+		return KEY_FAILED;
+	*record = txt_text(r->data[0], r->len[0], a);
+	return r->data[1] != NULL || record->p == NULL ? KEY_SEVERAL : KEY_FOUND;
+}
+
+enum key_status
+resolver_key(const char *const *servers, const char *name, struct arena *a, struct span *record)
+{
+	struct lookup	 l = {0};
+	struct err	 e;
+	struct ub_ctx	*ctx = context_make(servers, &e);
+	enum key_status	 status = KEY_FAILED;
+
+	*record = SPAN_LIT("");
+	if (ctx == NULL)
+		return status;
+	if (ub_resolve_async(ctx, name, DNS_TYPE_TXT, DNS_CLASS_IN, &l, lookup_done, NULL) == 0 &&
+	    lookups_wait(ctx, &l, 1, name, RESOLVER_KEY_MS, &e) == 0 && l.error == 0 && l.result != NULL)
+		status = key_of(l.result, a, record);
+	if (status != KEY_FOUND)
+		*record = SPAN_LIT("");
+	ub_resolve_free(l.result);
+	ub_ctx_delete(ctx);
+	return status;
 }

@@ -3,7 +3,7 @@
  *
  * Started by approvals with a socket as its standard input and output. First frame: settings. Then it
  * opens what its role needs, locks itself in (read/lock) and answers questions until the stream ends.
- * A prover opens and calls nothing of MIME, charsets, HTML or PCRE2.
+ * A prover opens and calls nothing of MIME, charsets, HTML or PCRE2; it asks the parent for DKIM keys.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -36,6 +36,7 @@ struct child {
 	struct reading_setup	 setup;
 	struct rules		*rules;		/* readers only */
 	struct message_door	*door;		/* readers only */
+	struct dkim_door	*dkim;		/* provers only */
 };
 
 /* ---- answers; each fails only with ERR_REJECT, a bound that the mail passed */
@@ -56,12 +57,32 @@ answer_screen(struct child *c, struct span payload, struct arena *a, struct span
 	return 0;
 }
 
-static int
-answer_prove(struct child *c, struct span mail, struct arena *a, struct span *out, struct err *e)
+/* Only the parent can ask the DNS. Whatever goes wrong on the way to it is "nobody knows". */
+static enum key_status
+key_ask(void *arg, const char *selector, const char *domain, struct arena *a, struct span *record)
 {
-	struct proof proof;
+	enum key_status	status;
+	enum frame_type	type;
+	struct span	payload;
+	struct err	e;
 
-	if (prove(&c->setup, mail, a, &proof, e) < 0)
+	(void)arg;
+	if (frame_send(STDOUT_FILENO, FRAME_KEY, key_question_encode(selector, domain, a), &e) < 0 ||
+	    frame_recv(STDIN_FILENO, 0, READING_MAX_ANSWER, a, &type, &payload, &e) < 0 ||
+	    type != FRAME_KEY_ANSWER || key_answer_decode(payload, a, &status, record, &e) < 0)
+		return KEY_FAILED;
+	return status;
+}
+
+static int
+answer_prove(struct child *c, struct span payload, struct arena *a, struct span *out, struct err *e)
+{
+	const struct prover	prover = {.setup = &c->setup, .dkim = c->dkim, .key = key_ask};
+	struct proof		proof;
+	struct span		mail;
+	int64_t			at_ms;
+
+	if (question_decode(payload, &at_ms, &mail, e) < 0 || prove(&prover, at_ms, mail, a, &proof, e) < 0)
 		return -1;
 	*out = proof_encode(&proof, a);
 	return 0;
@@ -72,6 +93,48 @@ reasons_join(struct reasons *to, const struct reasons *from)
 {
 	for (int i = 0; i < from->count; i++)
 		reasons_add(to, from->list[i].code, from->list[i].doubt, from->list[i].field);
+}
+
+/* The only address in a decoded From ("Name <a@b>", "a@b"); p NULL: none, several, or beyond ASCII. */
+static struct span
+address_only(struct span from)
+{
+	size_t		begin = 0, end = from.n;
+	struct span	address;
+
+	for (size_t i = 0; i < from.n; i++) {
+		if (from.p[i] == '<')
+			begin = i + 1;
+		if (from.p[i] == '>')
+			end = i;
+	}
+	address = span_trim(span_take(span_from(from, begin), end > begin ? end - begin : 0));
+	for (size_t i = 0, at = 0; i < from.n; i++)
+		if ((at += from.p[i] == '@') > 1)
+			return (struct span){0};
+	for (size_t i = 0; i < address.n; i++)
+		if (address.p[i] <= 0x20 || address.p[i] >= 0x7f)	/* a negative char is not ASCII */
+			return (struct span){0};
+	if (memchr(address.p, '@', address.n) == NULL || address.n > READING_MAX_ADDRESS)
+		return (struct span){0};
+	return address;
+}
+
+/* Who wrote what was passed on: inline, or attached (then all that is must be theirs). */
+static struct span
+forward_from(const struct document *d, const struct extraction *x)
+{
+	struct span first = {0}, one;
+
+	if (!x->attached)
+		return d->forward ? address_only(d->from) : first;
+	for (size_t i = 0; i < d->attached_count; i++) {
+		one = d->attached[i].attached_count > 0 ? (struct span){0} : address_only(d->attached[i].from);
+		if (one.p == NULL || (i > 0 && !span_eq_nocase(one, first)))
+			return (struct span){0};
+		first = one;
+	}
+	return first;
 }
 
 static int
@@ -85,6 +148,7 @@ answer_read(struct child *c, struct span mail, struct arena *a, struct span *out
 		return -1;
 	reasons_join(&r.found.reasons, &message.reasons);
 	r.message_id = message.message_id;
+	r.forward_from = forward_from(&message.document, &r.found);
 	r.date_ms = message.date_ms;
 	snprintf(r.rules_hash, sizeof r.rules_hash, "%s", rules_hash(c->rules));
 	*out = reading_encode(&r, a);
@@ -167,6 +231,8 @@ prepare(struct child *c, const char **why)
 		}
 		if (message_open(&c->door, &e) < 0)
 			goto fail;
+	} else if (dkim_open(&c->dkim, &e) < 0) {
+		goto fail;
 	}
 	/* what a mail makes a library say is for nobody's terminal; the sanitizers must be heard */
 	if (!lock_is_partial())
@@ -208,6 +274,7 @@ child_run(void)
 		rc = serve(&c);
 out:
 	message_close(c.door);
+	dkim_close_door(c.dkim);
 	rules_close(c.rules);
 	arena_free(&c.arena);
 	return rc;

@@ -27,10 +27,38 @@ static const char *const proof_names[PROOF_KINDS] = {
 	[PROOF_FORWARDER] = "forwarder",
 };
 
+static const char *const signature_names[SIGNATURE_VERDICTS] = {
+	[SIGNATURE_NONE] = "none",
+	[SIGNATURE_REFUSED] = "refused",
+	[SIGNATURE_BROKEN] = "broken",
+	[SIGNATURE_WRONG_KEY] = "wrong-key",
+	[SIGNATURE_NO_KEY] = "no-key",
+	[SIGNATURE_NO_DNS] = "no-dns",
+	[SIGNATURE_GOOD] = "good",
+};
+
 const char *
 proof_name(enum proof_kind kind)
 {
 	return proof_names[kind];
+}
+
+const char *
+signature_name(enum signature_verdict verdict)
+{
+	return signature_names[verdict];
+}
+
+int64_t
+proof_wait_ms(const struct proof *p)
+{
+	for (int i = 0; i < p->reasons.count; i++) {
+		if (strcmp(p->reasons.list[i].code, "dkim-unresolved") != 0)
+			continue;
+		/* a wrong key is rarer than a changed header: a person should not wait long for the latter */
+		return p->signature.verdict == SIGNATURE_WRONG_KEY ? 4 * CLOCK_HOUR : 2 * CLOCK_DAY;
+	}
+	return 0;
 }
 
 /* ---- frames */
@@ -365,7 +393,9 @@ setup_encode(const struct reading_setup *s, struct arena *a)
 	put_list(&b, s->from);
 	put_list(&b, s->forwarders);
 	put_list(&b, s->authserv_ids);
+	put_int(&b, s->microsoft365, 1);
 	put_int(&b, s->accept_authentication_results, 1);
+	put_int(&b, s->accept_dkim, 1);
 	put_int(&b, s->check, 1);
 	return put_done(&b);
 }
@@ -383,7 +413,9 @@ setup_decode(struct span text, struct arena *a, struct reading_setup *s, struct 
 	s->from = get_list(&in);
 	s->forwarders = get_list(&in);
 	s->authserv_ids = get_list(&in);
+	s->microsoft365 = get_count(&in, 1, 1) == 1;
 	s->accept_authentication_results = get_count(&in, 1, 1) == 1;
+	s->accept_dkim = get_count(&in, 1, 1) == 1;
 	s->check = get_count(&in, 1, 1) == 1;
 	return in_done(&in, "settings", e);
 }
@@ -413,21 +445,7 @@ screen_decode(struct span text, struct arena *a, struct span **headers, size_t *
 	return in_done(&in, "header blocks", e);
 }
 
-/* ---- proof */
-
-struct span
-proof_encode(const struct proof *p, struct arena *a)
-{
-	struct arena_buf b = {.arena = a};
-
-	put_int(&b, p->kind, 1);
-	put_text(&b, span_of(p->from_domain));
-	put_text(&b, span_take(p->detail, READING_MAX_DETAIL));
-	put_int(&b, (uint64_t)p->received_ms, 8);
-	put_int(&b, p->authenticated, 1);
-	put_reasons(&b, &p->reasons);
-	return put_done(&b);
-}
+/* ---- DNS keys */
 
 /* A domain as the prover writes it: a DNS name in lower case. */
 static void
@@ -444,6 +462,94 @@ get_domain(struct in *in, char *out, size_t size)
 	out[s.n] = '\0';
 }
 
+struct span
+question_encode(int64_t at_ms, struct span mail, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	put_int(&b, (uint64_t)at_ms, 8);
+	arena_put(&b, mail.p, mail.n);
+	return put_done(&b);
+}
+
+int
+question_decode(struct span text, int64_t *at_ms, struct span *mail, struct err *e)
+{
+	struct in in = {.left = text};
+
+	*at_ms = (int64_t)get_int(&in, 8);
+	*mail = get_bytes(&in, in.left.n);
+	return in_done(&in, "mail", e);
+}
+
+struct span
+key_question_encode(const char *selector, const char *domain, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	put_text(&b, span_of(selector));
+	put_text(&b, span_of(domain));
+	return put_done(&b);
+}
+
+int
+key_question_decode(struct span text, struct arena *a, const char **selector, const char **domain,
+    struct err *e)
+{
+	struct in	in = {.left = text, .arena = a};
+	char		name[2][254];
+
+	for (size_t i = 0; i < COUNT(name); i++) {
+		get_domain(&in, name[i], sizeof name[i]);
+		if (name[i][0] == '\0')
+			in_wrong(&in, "a name is missing");
+	}
+	*selector = arena_text(a, name[0]);
+	*domain = arena_text(a, name[1]);
+	return in_done(&in, "question for a key", e);
+}
+
+struct span
+key_answer_encode(enum key_status status, struct span record, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	put_int(&b, status, 1);
+	put_text(&b, record);
+	return put_done(&b);
+}
+
+int
+key_answer_decode(struct span text, struct arena *a, enum key_status *status, struct span *record,
+    struct err *e)
+{
+	struct in in = {.left = text, .arena = a};
+
+	*status = (enum key_status)get_count(&in, 1, KEY_STATUSES - 1);
+	*record = get_ascii(&in, READING_MAX_KEY);
+	return in_done(&in, "key", e);
+}
+
+/* ---- proof */
+
+struct span
+proof_encode(const struct proof *p, struct arena *a)
+{
+	struct arena_buf b = {.arena = a};
+
+	put_int(&b, p->kind, 1);
+	put_text(&b, span_of(p->from_domain));
+	put_text(&b, span_take(p->detail, READING_MAX_DETAIL));
+	put_int(&b, (uint64_t)p->received_ms, 8);
+	put_int(&b, p->authenticated, 1);
+	put_int(&b, p->signature.verdict, 1);
+	put_text(&b, span_of(p->signature.domain));
+	put_text(&b, span_of(p->signature.selector));
+	put_text(&b, p->signature.key);
+	put_reasons(&b, &p->reasons);
+	return put_done(&b);
+}
+
 int
 proof_decode(struct span text, struct arena *a, struct proof *p, struct err *e)
 {
@@ -454,9 +560,17 @@ proof_decode(struct span text, struct arena *a, struct proof *p, struct err *e)
 	p->detail = get_ascii(&in, READING_MAX_DETAIL);
 	p->received_ms = (int64_t)get_int(&in, 8);
 	p->authenticated = get_count(&in, 1, 1) == 1;
+	p->signature.verdict = (enum signature_verdict)get_count(&in, 1, SIGNATURE_VERDICTS - 1);
+	get_domain(&in, p->signature.domain, sizeof p->signature.domain);
+	get_domain(&in, p->signature.selector, sizeof p->signature.selector);
+	p->signature.key = get_ascii(&in, READING_MAX_KEY);
 	get_reasons(&in, &p->reasons);
 	if (p->kind != PROOF_NONE && p->from_domain[0] == '\0')
 		in_wrong(&in, "a proof of nobody");
+	if (p->kind == PROOF_DKIM && (p->signature.verdict != SIGNATURE_GOOD || p->signature.domain[0] == '\0'))
+		in_wrong(&in, "a proof without a signature");
+	if (p->kind != PROOF_NONE && proof_wait_ms(p) != 0)
+		in_wrong(&in, "a proof that is waited for");
 	if (p->authenticated && (p->kind != PROOF_NONE || p->from_domain[0] == '\0' ||
 	    !reasons_has(&p->reasons, "sender-not-configured")))
 		in_wrong(&in, "a stranger who is none");
@@ -488,6 +602,7 @@ reading_encode(const struct reading *r, struct arena *a)
 	struct arena_buf	 b = {.arena = a};
 
 	put_maybe(&b, r->message_id);
+	put_maybe(&b, r->forward_from);
 	put_int(&b, (uint64_t)r->date_ms, 8);
 	put_text(&b, span_of(r->rules_hash));
 	put_int(&b, x->kind, 1);
@@ -585,6 +700,7 @@ reading_decode(struct span text, struct arena *a, struct reading *r, struct err 
 	struct extraction *x = &r->found;
 
 	r->message_id = get_maybe(&in, READING_MAX_MESSAGE_ID, get_message_id);
+	r->forward_from = get_maybe(&in, READING_MAX_ADDRESS, get_ascii);
 	r->date_ms = (int64_t)get_int(&in, 8);
 	get_hash(&in, r->rules_hash);
 	x->kind = (enum rule_kind)get_count(&in, 1, RULE_KINDS - 1);

@@ -3,7 +3,7 @@
  *
  * Looks like: has the domain's name in it once everything but letters and digits is taken away
  * ("Vipps MobilePay <x@example.org>" names vippsmobilepay), or an address whose domain is at most
- * MAX_EDITS letters away from it or from the end of it, or a domain that is not plain ASCII, which may
+ * two letters away from it or from the end of it, or a domain that is not plain ASCII, which may
  * look like anything.
  */
 #include "read/screen.h"
@@ -11,79 +11,7 @@
 #include <string.h>
 
 #include "read/header.h"
-
-#define MAX_EDITS	2	/* letters changed, added or left out */
-#define MIN_NAME	4	/* letters of a domain's first label that are looked for in a name */
-#define MAX_DOMAIN	253	/* RFC 1035 2.3.4 */
-
-/* Only letters and digits, in lower case; bytes beyond ASCII are kept. */
-static struct span
-letters(struct span s, struct arena *a)
-{
-	char	*out = arena_alloc(a, s.n + 1);
-	size_t	 n = 0;
-
-	for (size_t i = 0; i < s.n; i++) {
-		unsigned char c = (unsigned char)s.p[i];
-
-		if (c >= 'A' && c <= 'Z')
-			c = (unsigned char)(c + 32);
-		if (c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'))
-			out[n++] = (char)c;
-	}
-	return (struct span){out, n};
-}
-
-/* Levenshtein's distance, as far as MAX_EDITS matters. */
-static bool
-is_near(struct span a, struct span b)
-{
-	uint16_t row[MAX_DOMAIN + 1];
-
-	if (a.n > MAX_DOMAIN || b.n > MAX_DOMAIN || a.n > b.n + MAX_EDITS || b.n > a.n + MAX_EDITS)
-		return false;
-	for (size_t j = 0; j <= b.n; j++)
-		row[j] = (uint16_t)j;
-	for (size_t i = 1; i <= a.n; i++) {
-		uint16_t corner = row[0], best;
-
-		row[0] = (uint16_t)i;
-		for (size_t j = 1; j <= b.n; j++) {
-			best = (uint16_t)(corner + ((a.p[i - 1] | 32) != (b.p[j - 1] | 32)));
-			if (row[j] + 1 < best)
-				best = (uint16_t)(row[j] + 1);
-			if (row[j - 1] + 1 < best)
-				best = (uint16_t)(row[j - 1] + 1);
-			corner = row[j];
-			row[j] = best;
-		}
-	}
-	return row[b.n] <= MAX_EDITS;
-}
-
-static size_t
-count_dots(struct span s)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < s.n; i++)
-		n += s.p[i] == '.';
-	return n;
-}
-
-static bool
-domain_looks_like(struct span domain, const char *known)
-{
-	struct span	want = span_of(known), label;
-	size_t		dots = count_dots(want);
-
-	for (;; span_cut(&domain, '.', &label)) {	/* the whole, and without its first labels */
-		if (is_near(domain, want))
-			return true;
-		if (count_dots(domain) <= dots)
-			return false;
-	}
-}
+#include "read/lookalike.h"
 
 /* Every domain after an "@" in a decoded field; a name in plain text too ("vipps.no <x@y>"). */
 static bool
@@ -104,7 +32,7 @@ text_has_domain_like(struct span text, const char *known)
 		for (size_t j = 0; j + 4 <= domain.n; j++)
 			if (span_is_nocase((struct span){domain.p + j, 4}, "xn--"))
 				return true;
-		if (domain_looks_like(domain, known))
+		if (lookalike_near(domain, known))
 			return true;
 	}
 	return false;
@@ -116,10 +44,10 @@ text_names(struct span text, struct span bare, const char *known, struct arena *
 	struct span domain = span_of(known), label = domain;
 
 	span_cut(&domain, '.', &label);
-	label = letters(label, a);
-	if (label.n >= MIN_NAME && span_find(bare, label, 0) >= 0)
+	label = lookalike_letters(label, a);
+	if (label.n >= LOOKALIKE_MIN_NAME && span_find(bare, label, 0) >= 0)
 		return true;
-	if (span_find(bare, letters(span_of(known), a), 0) >= 0)
+	if (span_find(bare, lookalike_letters(span_of(known), a), 0) >= 0)
 		return true;
 	return text_has_domain_like(text, known);
 }
@@ -127,7 +55,7 @@ text_names(struct span text, struct span bare, const char *known, struct arena *
 static bool
 address_names(const struct reading_setup *s, struct span text, struct arena *a)
 {
-	struct span bare = letters(text, a);
+	struct span bare = lookalike_letters(text, a);
 
 	for (const char **d = s->domains; *d != NULL; d++)
 		if (text_names(text, bare, *d, a))

@@ -298,6 +298,7 @@ extract_attached(const struct rules *rules, const struct document *d, struct are
 			return -1;
 		attached_take(&one, a, x);
 	}
+	x->attached = x->kind != RULE_NONE;
 	if (x->kind == RULE_NONE)
 		*x = own;
 	return 0;

@@ -59,6 +59,7 @@ struct extraction {
 	char			 language[3];	/* "no", "nn", "da", "sv", "fi", "en"; "" unknown */
 	struct found_claim	*claims;	/* only of kind approval */
 	int			 count;
+	bool			 attached;	/* it is what attached messages say */
 	struct reasons		 reasons;	/* of the mail as a whole: they hold for each claim too */
 	struct span		 trace;		/* why the other rules did not fit: lines of text, for
 						   `rules test -v`; may be empty */

@@ -193,6 +193,12 @@ claim_add(struct db *db, const struct claim *c, const char *cause, int64_t now_m
 }
 
 int
+claim_drop_awaiting(struct db *db, int64_t mail_id, struct err *e)
+{
+	return sql_run(db, SQL_CLAIM_DROP_AWAITING, ARGS(arg_int(mail_id)), e) < 0 ? -1 : 0;
+}
+
+int
 claim_wait(struct db *db, int64_t id, const char *api, int asks, int64_t next_ms, struct err *e)
 {
 	return sql_write(db, SQL_CLAIM_WAIT,

@@ -52,6 +52,8 @@ int	claim_due(struct db *, int64_t now_ms, int64_t *ids, int max, int *n, struct
 int	claim_list_of(struct db *, int64_t mail_id, int64_t approval_id, struct arena *, struct claim **, int *n,
 	    struct err *);
 
+/* Takes away a mail's claims that await its proof, which is here: they are then added anew. */
+int	claim_drop_awaiting(struct db *, int64_t mail_id, struct err *);
 /* It stays pending: what the API said (JSON or NULL), asks so far, when to ask next. */
 int	claim_wait(struct db *, int64_t id, const char *api, int asks, int64_t next_ms, struct err *);
 /* claim.pending is told, once in the claim's life. */

@@ -134,6 +134,7 @@ struct message_new {
 	int64_t		 date_ms;
 	bool		 trusted;
 };
+/* Replaces what was understood before. */
 int	mail_message(struct db *, int64_t id, const struct message_new *, struct err *);
 int	mail_keep(struct db *, int64_t id, bool trusted, struct span bytes, struct err *);
 /* The kept bytes, decompressed; p NULL if none are kept. */

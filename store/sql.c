@@ -20,6 +20,12 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" ref TEXT NOT NULL, data TEXT NOT NULL, PRIMARY KEY (type, history, day, subject))"
 	" STRICT, WITHOUT ROWID; CREATE INDEX alarm_due ON alarm (day) WHERE told < count;"
 	" PRAGMA user_version = 2",
+	"CREATE TABLE signature (mail_id INTEGER PRIMARY KEY REFERENCES mail (id), verdict TEXT NOT NULL"
+	" CHECK (verdict IN ('refused', 'broken', 'wrong-key', 'no-key', 'no-dns', 'good')),"
+	" domain TEXT NOT NULL, selector TEXT NOT NULL, key_record TEXT, since_ms INTEGER NOT NULL,"
+	" checked_ms INTEGER NOT NULL, next_ms INTEGER, asks INTEGER NOT NULL DEFAULT 0) STRICT;"
+	" CREATE INDEX signature_due ON signature (next_ms) WHERE next_ms IS NOT NULL;"
+	" PRAGMA user_version = 3",
 };
 
 /*
@@ -199,12 +205,27 @@ const char *const sql_text[SQL_COUNT] = {
 	    " ON CONFLICT (mail_id) DO UPDATE SET message_id = ?2, date_ms = ?3, from_domain = ?4,"
 	    " proof = ?5, proof_detail = ?6, trusted = ?7, kind = ?8, rule = ?9, rules_hash = ?10,"
 	    " language = ?11, reasons = ?12",
+	[SQL_SIGNATURE_PUT] =
+	    "INSERT INTO signature (mail_id, verdict, domain, selector, key_record, since_ms,"
+	    " checked_ms, next_ms, asks) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)"
+	    " ON CONFLICT (mail_id) DO UPDATE SET verdict = ?2, domain = ?3, selector = ?4,"
+	    " key_record = ?5, checked_ms = ?7, next_ms = ?8, asks = ?9",
+	[SQL_SIGNATURE_GET] =
+	    "SELECT verdict, domain, selector, key_record, since_ms, checked_ms, next_ms, asks"
+	    " FROM signature WHERE mail_id = ?1",
+	[SQL_SIGNATURE_DUE] =
+	    "SELECT g.mail_id FROM signature AS g JOIN mail AS m ON m.id = g.mail_id"
+	    " JOIN epoch AS e ON e.id = m.epoch_id JOIN folder AS f ON f.id = e.folder_id"
+	    " JOIN mailbox AS b ON b.id = f.mailbox_id WHERE b.name = ?1 AND g.next_ms <= ?2"
+	    " ORDER BY g.next_ms, g.mail_id LIMIT ?3",
 	[SQL_BYTES_ADD] =
 	    "INSERT INTO mail_bytes (mail_id, trusted, size_bytes, zstd) VALUES (?1, ?2, ?3, ?4)"
 	    " ON CONFLICT (mail_id) DO UPDATE SET trusted = ?2",	/* the bytes are the same */
 	[SQL_BYTES_GET] = "SELECT size_bytes, zstd FROM mail_bytes WHERE mail_id = ?1",
 
 	/* -------- what mails say, what is true */
+	[SQL_CLAIM_DROP_AWAITING] =	/* no event has told of them */
+	    "DELETE FROM claim WHERE mail_id = ?1 AND state = 'awaiting-proof'",
 	[SQL_CLAIM_ADD] =
 	    "INSERT INTO claim (mail_id, n, state, trusted, history, org_scheme, org_number,"
 	    " merchant_name, msn, sales_unit_name, reasons, evidence, api, asks, next_ms,"

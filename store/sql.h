@@ -34,6 +34,8 @@ enum sql {
 	SQL_MAIL_FILED_AT,
 	SQL_MAIL_PAGE, SQL_MESSAGE_ADD, SQL_BYTES_ADD, SQL_BYTES_GET,
 
+	SQL_SIGNATURE_PUT, SQL_SIGNATURE_GET, SQL_SIGNATURE_DUE,
+	SQL_CLAIM_DROP_AWAITING,
 	SQL_CLAIM_ADD, SQL_CLAIM_GET, SQL_CLAIM_DUE, SQL_CLAIM_OF_MAIL,
 	SQL_CLAIM_OF_APPROVAL, SQL_CLAIM_WAIT, SQL_CLAIM_TOLD, SQL_CLAIM_SETTLE,
 	SQL_CLAIM_CONFIRM, SQL_CLAIM_SUPERSEDE, SQL_CLAIM_CAUSE, SQL_CLAIM_REASONS,
@@ -56,7 +58,7 @@ enum sql {
 extern const char *const sql_text[SQL_COUNT];
 
 #define SQL_APPLICATION	1634759286	/* "aprv" in ASCII: application_id of our files */
-#define SQL_VERSION	2		/* user_version: which schema.sql */
+#define SQL_VERSION	3		/* user_version: which schema.sql */
 /* schema.sql, then both numbers above: one transaction's worth. */
 extern const char sql_schema[];
 extern const char sql_schema_mark[];

@@ -39,6 +39,7 @@ door libetpan 'libetpan' 'ingest/(imap|transport)\.c'
 door GMime 'gmime' 'read/message\.c'
 door GLib 'glib' 'read/text\.c'
 door Gumbo 'gumbo' 'read/html\.c'
+door libopendkim 'dkim' 'read/dkim\.c'
 door libseccomp 'seccomp' 'read/lock\.c'
 door PCRE2 'pcre2' 'rules/pattern\.c'
 door libunbound 'unbound' 'ingest/resolver\.c'
@@ -70,7 +71,7 @@ mandoc -Tlint -Wwarning doc/*.[1-9] || bad=1
 # ---- the compiler's and clang-tidy's eyes (.clang-tidy)
 if [ "${1:-}" != quick ]; then
     flags=$(pkg-config --cflags libcurl libcjson sqlite3 yaml-0.1 gnutls libzstd gmime-3.0 gumbo \
-        libseccomp libpcre2-8)
+        libseccomp libpcre2-8 opendkim)
     mkdir -p build
     [ -f build/schema.inc ] || make -s build/schema.inc
     # shellcheck disable=SC2086

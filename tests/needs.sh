@@ -8,9 +8,9 @@ cd "$(dirname "$0")/.."
 what=${1:-}
 
 BUILD='gcc make pkg-config libc6-dev libetpan-dev libcurl4-gnutls-dev libcjson-dev libpcre2-dev libsqlite3-dev
-libgmime-3.0-dev libgumbo-dev libyaml-dev libunbound-dev libseccomp-dev libgnutls28-dev libzstd-dev'
+libgmime-3.0-dev libgumbo-dev libyaml-dev libopendkim-dev libunbound-dev libseccomp-dev libgnutls28-dev libzstd-dev'
 DEMO="$BUILD dovecot-imapd python3 python3-aiosmtpd openssl procps"
-TEST="$DEMO libcmocka-dev python3-pytest libfaketime strace dnsmasq-base ca-certificates"
+TEST="$DEMO libcmocka-dev python3-pytest libfaketime strace dnsmasq-base python3-dkim python3-nacl ca-certificates"
 BENCH="$BUILD python3 util-linux libmime-tools-perl"
 LINT="$BUILD clang clang-tidy clang-format shellcheck mandoc git"
 PCRE2_FIXED=10.42-1+deb12u2 # Debian 12 shipped 10.42-1, with holes that u2 closes
@@ -75,7 +75,7 @@ need_packages() {
 # Not Debian: libraries are looked for by pkg-config, programs and modules by name.
 need_elsewhere() {
     local lack=() one
-    for one in libetpan libcurl libcjson libpcre2-8 sqlite3 gmime-3.0 gumbo yaml-0.1 libunbound libseccomp gnutls libzstd; do
+    for one in libetpan libcurl libcjson libpcre2-8 sqlite3 gmime-3.0 gumbo yaml-0.1 libunbound opendkim libseccomp gnutls libzstd; do
         pkg-config --exists "$one" 2>/dev/null || lack+=("the library $one (with headers and pkg-config file)")
     done
     for one in gcc make pkg-config $1; do

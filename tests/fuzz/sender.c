@@ -4,6 +4,18 @@
 #include "tests/fuzz/fuzz.h"
 
 static struct message_door *door;
+static struct dkim_door *dkim;
+
+static enum key_status
+no_key(void *arg, const char *selector, const char *domain, struct arena *a, struct span *record)
+{
+	(void)arg;
+	(void)selector;
+	(void)domain;
+	(void)a;
+	*record = SPAN_LIT("");
+	return KEY_NONE;
+}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)
@@ -13,6 +25,7 @@ LLVMFuzzerInitialize(int *argc, char ***argv)
 	(void)argc;
 	(void)argv;
 	fuzz_promise(message_open(&door, &e) == 0, "GMime and the charsets open");
+	fuzz_promise(dkim_open(&dkim, &e) == 0, "libopendkim opens");
 	fuzz_rules();
 	return 0;
 }
@@ -23,13 +36,15 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	const char			*none[] = {NULL}, *domains[] = {"vippsmobilepay.com", NULL},
 					*authserv[] = {"mx.example.com", NULL};
 	const struct reading_setup	 setup = {.role = ROLE_PROVER, .rules = none, .domains = domains, .from = none,
-	    .forwarders = none, .authserv_ids = authserv, .accept_authentication_results = true};
+	    .forwarders = none, .authserv_ids = authserv, .accept_authentication_results = true, .accept_dkim = true,
+	    .microsoft365 = true};
+	const struct prover		 prover = {.setup = &setup, .dkim = dkim, .key = no_key};
 	struct span			 mail = {(const char *)data, size}, wire;
 	struct arena			 a = {0};
 	struct proof			 p, back;
 	struct err			 e = {0};
 
-	if (prove(&setup, mail, &a, &p, &e) == 0) {
+	if (prove(&prover, 0, mail, &a, &p, &e) == 0) {
 		fuzz_promise(p.kind == PROOF_NONE || span_is(span_of(p.from_domain), domains[0]),
 		    "only configured domains are proven");
 		wire = proof_encode(&p, &a);

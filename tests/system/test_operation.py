@@ -221,7 +221,8 @@ WRONG = {
     "dkim asked for, which this version cannot": (lambda c: c["sender"].update(accept=["dkim"]), "dkim"),
     "a bad address": (lambda c: c["endpoints"][1].update(email=["a@example.com\r\nRCPT TO:<x@example.com>"]), "email"),
     "rules that are not there": (lambda c: c.update(rules=["/nowhere/rules.yaml"]), "rules.yaml"),
-    "no authserv to believe": (lambda c: c["mailboxes"][0].update(authserv=None), "authserv"),
+    "no authserv to believe": (lambda c: (c["mailboxes"][0].update(authserv=None),
+        c["sender"].update(accept=["authentication-results"])), "authserv"),
 }
 
 

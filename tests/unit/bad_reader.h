@@ -113,7 +113,18 @@ bad_act(const char *act)
 		bad_drip();
 	else if (strcmp(act, "noise") == 0)
 		frame_send(STDOUT_FILENO, FRAME_READING, SPAN_LIT("no reading at all"), &e);
-	else if (strcmp(act, "empty") == 0)
+	else if (strncmp(act, "ask:", 4) == 0) {	/* for a key, for ever */
+		struct arena a = {0};
+
+		for (;;) {
+			enum frame_type	type;
+			struct span	payload;
+
+			frame_send(STDOUT_FILENO, FRAME_KEY, key_question_encode("s1", act + 4, &a), &e);
+			if (frame_recv(STDIN_FILENO, 0, READING_MAX_FRAME, &a, &type, &payload, &e) != 0)
+				_exit(0);
+		}
+	} else if (strcmp(act, "empty") == 0)
 		frame_send(STDOUT_FILENO, FRAME_READY, SPAN_LIT(""), &e);
 	else if (strcmp(act, "huge") == 0)
 		(void)!write(STDOUT_FILENO, "\7\377\377\377\377", 5);

@@ -96,7 +96,8 @@ serve(enum reading_role role, const char *rule_file)
 {
 	const char		*domains[] = {"example.com", NULL}, *ids[] = {"mx.example.com", NULL};
 	const char		*none[] = {NULL}, *rules[] = {rule_file, NULL};
-	struct reading_setup	s = {role, rules, domains, none, none, ids, true, false};
+	struct reading_setup	s = {.role = role, .rules = rules, .domains = domains, .from = none, .forwarders = none,
+				    .authserv_ids = ids, .accept_authentication_results = true, .accept_dkim = true};
 	char *const		argv[] = {program, NULL};
 	struct child		c = start(argv, -1);
 	struct arena		a = {0};
@@ -147,7 +148,7 @@ a_prover_answers_for_proof_and_nothing_else(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(ask(&c, FRAME_PROVE, SPAN_LIT(mail), &a, &text), FRAME_PROVED);
+		assert_int_equal(ask(&c, FRAME_PROVE, question_encode(1, SPAN_LIT(mail), &a), &a, &text), FRAME_PROVED);
 		assert_int_equal(proof_decode(text, &a, &p, &e), 0);
 		assert_int_equal(p.kind, PROOF_AUTHENTICATION_RESULTS);
 	}
@@ -220,7 +221,8 @@ static void
 rules_that_are_not_there_are_refused_with_their_errors(void **state)
 {
 	const char		*none[] = {NULL}, *rules[] = {"no/such/rules.yaml", NULL};
-	struct reading_setup	s = {ROLE_READER, rules, none, none, none, none, true, false};
+	struct reading_setup	s = {.role = ROLE_READER, .rules = rules, .domains = none, .from = none, .forwarders = none,
+				    .authserv_ids = none, .accept_authentication_results = true};
 	char *const		argv[] = {program, NULL};
 	struct child		c = start(argv, -1);
 	struct arena		a = {0};

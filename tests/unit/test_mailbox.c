@@ -291,7 +291,6 @@ settings_that_cannot_be_kept_are_errors(void **state)
 		{ LEAST "  after: {read: leave, unread: leave}\n", "unread" },
 		{ LEAST "  after: [leave]\n", "leave" },
 		{ LEAST "  oauth2: {client_id: x}\n", "oauth2" },
-		{ LEAST "  authserv: microsoft365\n", "microsoft365" },
 		{ LEAST "  start: yesterday\n", "yesterday" },
 		{ LEAST "  announce: now\n", "now" },
 		{ LEAST "  folders: [\"a\\nb\"]\n", "folder" },

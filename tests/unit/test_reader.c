@@ -300,13 +300,48 @@ test_only_the_prover_proves(void **state)
 	struct proof	 p;
 	struct err	 e;
 
-	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Proven: yes\n"), &s->arena, &p, &e), 0);
+	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Proven: yes\n"), 1, &s->arena, &p, &e), 0);
 	assert_int_equal(p.kind, PROOF_AUTHENTICATION_RESULTS);
-	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Prove-Act: segv\n"), &s->arena, &p, &e),
+	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Prove-Act: segv\n"), 1, &s->arena, &p, &e),
 	    -1);
 	assert_string_equal(e.msg, "the prover was killed by SIGSEGV twice");
 	assert_int_equal(s->readers->child[CHILD_TRUSTED].pid, 0);
 	assert_int_equal(s->readers->child[CHILD_UNTRUSTED].pid, 0);
+}
+
+static int keys_asked;
+
+static enum key_status
+key_none(const char *const *servers, const char *name, struct arena *a, struct span *record)
+{
+	(void)servers;
+	(void)name;
+	(void)a;
+	*record = SPAN_LIT("");
+	keys_asked++;
+	return KEY_NONE;
+}
+
+static void
+test_a_prover_asks_for_few_keys_and_of_configured_domains_only(void **state)
+{
+	static const char	*domains[] = {"vippsmobilepay.com", NULL};
+	struct state		*s = *state;
+	struct reading		 r;
+	struct proof		 p;
+	struct err		 e;
+
+	s->setup.domains = domains;
+	readers_keys(s->readers, key_none, NULL);
+	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Prove-Act: ask:evil.example\n"), 1, &s->arena, &p, &e), -1);
+	assert_string_equal(e.msg, "the prover asked for what it may not twice");
+	assert_int_equal(keys_asked, 0);
+	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Prove-Act: ask:vippsmobilepay.com\n"), 1, &s->arena, &p, &e),
+	    -1);
+	assert_string_equal(e.msg, "the prover answered garbage twice");
+	assert_int_equal(keys_asked, 1);	/* the others were known */
+	assert_int_equal(read_mail(s, PLAIN "Act: ask:vippsmobilepay.com\n", true, &r, &e), -1);
+	assert_int_equal(e.kind, ERR_REJECT);	/* a reader has nothing to ask */
 }
 
 static void
@@ -424,6 +459,7 @@ main(int argc, char **argv)
 		TEST(test_a_rejected_mail_is_not_tried_again),
 		TEST(test_an_answer_that_was_not_asked_for_is_not_taken),
 		TEST(test_only_the_prover_proves),
+		TEST(test_a_prover_asks_for_few_keys_and_of_configured_domains_only),
 		TEST(test_no_descriptors_is_no_fault_of_the_mail),
 		TEST(test_screening_answers_each_header),
 		TEST(test_what_cannot_be_screened_is_a_candidate),

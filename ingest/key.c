@@ -1,0 +1,59 @@
+/*
+ * key - see key.h
+ */
+#include "ingest/key.h"
+
+#include <string.h>
+
+#include "base/clock.h"
+
+#define KEYS_FRESH_MS	(5 * CLOCK_MINUTE)
+#define KEYS_MAX_LOST	3
+#define KEYS_LOST_MS	CLOCK_MINUTE
+
+/* All that is known is given up when the oldest of it is, or there is no room for more. */
+static void
+keys_age(struct keys *k, int64_t mono_ms)
+{
+	if (k->count == 0 || (k->count < KEYS_MAX && mono_ms - k->known[0].mono_ms < KEYS_FRESH_MS))
+		return;
+	arena_free(&k->arena);
+	k->count = 0;
+}
+
+enum key_status
+keys_find(struct keys *k, const char *name, struct arena *a, struct span *record)
+{
+	int64_t		mono_ms = clock_mono_ms();
+	enum key_status	status;
+
+	*record = SPAN_LIT("");
+	keys_age(k, mono_ms);
+	for (size_t i = 0; i < k->count; i++) {
+		if (strcmp(k->known[i].name, name) != 0)
+			continue;
+		*record = arena_span(a, k->known[i].record);
+		return k->known[i].status;
+	}
+	if (k->ask == NULL || (k->lost >= KEYS_MAX_LOST && mono_ms - k->lost_ms < KEYS_LOST_MS))
+		return KEY_FAILED;
+	status = k->ask(k->servers, name, a, record);
+	if (status == KEY_FAILED) {
+		k->lost++;
+		k->lost_ms = clock_mono_ms();
+		return status;
+	}
+	k->lost = 0;
+	k->known[k->count].name = arena_text(&k->arena, name);
+	k->known[k->count].status = status;
+	k->known[k->count].record = arena_span(&k->arena, *record);
+	k->known[k->count++].mono_ms = mono_ms;
+	return status;
+}
+
+void
+keys_free(struct keys *k)
+{
+	arena_free(&k->arena);
+	k->count = 0;
+}
