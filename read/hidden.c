@@ -153,7 +153,8 @@ has_number_word(struct span s)
 	static const char *const stems[] = {
 		"msn", "org", "cvr", "y-tunnus", "ytunnus", "fo-", "serial", "serie", "salgs", "sals", "utsal",
 		"myynti", "merchant", "business id", "vat", "virksomhed", "virksomhet", "verksem", "foretak",
-		"f\xc3\xb6retag", "f\xc3\xb6rs\xc3\xa4lj", "yritys", "yrityks", "sales unit", "h\xc3\xa4ndler",
+		"f\xc3\xb6retag", "f\xc3\xb8retak", "f\xc3\xb6rs\xc3\xa4lj", "s\xc3\xa4ljst", "yritys", "yrityks", "sales unit",
+		"h\xc3\xa4ndler", "brukerst", "brukarst", "betalingsst", "betalst",
 	};
 
 	return has_word(s, stems, COUNT(stems));
@@ -164,7 +165,10 @@ has_name_word(struct span s)
 {
 	static const char *const stems[] = {
 		"navn", "namn", "nimi", "name", "firma", "bolag", "kund", "k\xc3\xb6pm", "bedrift", "company",
-		"forretning", "butik", "point of sale", "kauppia", "toimi", "s\xc3\xa4ljenhet", "handlar",
+		"forretning", "butik", "point of sale", "kauppia", "toimi", "s\xc3\xa4ljenhet", "handlar", "selska",
+		"forhandl", "yhti\xc3\xb6", "asiakas", "asiakkaan", "liike", "kauppa", "maksupiste", "business", "customer",
+		"store", "shop", "outlet", "legal", "entity", "avtalepart", "aftalepart", "avtalspart", "juridisk",
+		"n\xc3\xa4ringsid", "betalst", "st\xc3\xa4lle", "payment point", "location", "trading", "trade name",
 	};
 
 	return has_number_word(s) || has_word(s, stems, COUNT(stems));
