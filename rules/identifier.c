@@ -233,6 +233,10 @@ identifier_read(struct span text, enum identifier_scheme hint, enum identifier_s
 		s = scheme_of_form(digits, n, hyphens, count);
 	if (s == IDENTIFIER_NONE)
 		return n >= 8 && n <= 10 && count == 0 ? IDENTIFIER_SCHEME : IDENTIFIER_FORM;
+	if (s == IDENTIFIER_SE_ORG && n == 12 && strncmp(digits, "16", 2) == 0 && (count == 0 || (count == 1 && hyphens[0] == 8))) {
+		memmove(digits, digits + 2, n -= 2);	/* 16 marks a legal person where persons have a century */
+		count = 0;
+	}
 	if (!hyphens_fit(s, hyphens, count, n, said != IDENTIFIER_NONE))
 		return IDENTIFIER_FORM;
 	if (s == IDENTIFIER_SE_ORG && said == s && n == 12 && digits[10] == '0' && digits[11] == '1')
