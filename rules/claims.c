@@ -140,6 +140,25 @@ value_org(struct builder *b, struct value *v)
 		v->text = arena_span(b->arena, span_of(out));
 }
 
+/* "54 02 18": no group could be an MSN of its own, so together they are one. */
+static bool
+is_grouped(struct span s)
+{
+	size_t group = 0, digits = 0;
+
+	for (size_t i = 0; i <= s.n; i++) {
+		if (i < s.n && s.p[i] >= '0' && s.p[i] <= '9') {
+			group++;
+			digits++;
+			continue;
+		}
+		if (group < 2 || group >= MSN_MIN_DIGITS || (i < s.n && s.p[i] != ' '))
+			return false;
+		group = 0;
+	}
+	return digits <= MSN_MAX_DIGITS;
+}
+
 /* "#123 456" is 123456. */
 static struct span
 msn_text(struct builder *b, struct span s)
@@ -147,7 +166,7 @@ msn_text(struct builder *b, struct span s)
 	struct arena_buf out = {.arena = b->arena};
 
 	s = without_stop(s);
-	if (value_typed(FIELD_MSN, s, 0) != s.n || s.n == 0)
+	if (s.n == 0 || (value_typed(FIELD_MSN, s, 0) != s.n && !is_grouped(s)))
 		return s;
 	for (size_t i = 0; i < s.n; i++)
 		if (s.p[i] >= '0' && s.p[i] <= '9')

@@ -70,14 +70,17 @@ looks_typed(int field, struct span text)
 	return field == FIELD_ORG_NUMBER && digits >= 8;
 }
 
-/* The vendor's own number: below the facts, in the line of its name or in an address below that. */
+/*
+ * The vendor's own number: below the facts, in the line of its name or in an address below that. An empty
+ * line may part the two where nothing more comes (`ended`).
+ */
 static bool
-is_footer(const struct finder *f, size_t line)
+is_footer(const struct finder *f, size_t line, bool ended)
 {
 	for (size_t k = 0; k <= FOOTER_LINES && k <= line; k++) {
 		const struct row *row = &f->rows[line - k];
 
-		if (k > 0 && (row->count != 1 || row->cells[0].text.n == 0))
+		if (k > 0 && (row->count != 1 || (row->cells[0].text.n == 0 && !ended)))
 			return false;
 		if (rules_own_line(f->read.rules, f->read.part->lines[line - k].cells[0]))
 			return true;
@@ -87,11 +90,88 @@ is_footer(const struct finder *f, size_t line)
 	return false;
 }
 
+/*
+ * "Type | In store" among "MSN | 123456" is a label that no rule knows, with its value: the cell beside it
+ * is no label, whatever it says.
+ */
+static void
+find_keys(struct finder *f, int grids)
+{
+	bool	*keyed = arena_array(f->read.arena, (size_t)grids + 1, sizeof(*keyed));
+
+	for (size_t i = 0; i < f->read.part->count; i++) {
+		size_t c = next_filled(f, i, 0), next = next_filled(f, i, c + 1);
+
+		if (f->grid[i] != 0 && next < f->rows[i].count && head_at(f, i, c)->is && !head_at(f, i, c)->value &&
+		    !head_at(f, i, next)->is)
+			keyed[f->grid[i]] = true;
+	}
+	for (size_t i = 0; i < f->read.part->count; i++) {
+		size_t c = next_filled(f, i, 0), next = next_filled(f, i, c + 1);
+
+		if (keyed[f->grid[i]] && next < f->rows[i].count && !head_at(f, i, c)->is && !head_at(f, i, next)->value)
+			head_at(f, i, next)->is = false;
+	}
+}
+
+/* Is a line's first filled cell in the same block as that of the line above? An empty line parts blocks. */
+static bool
+block_begins(const struct finder *f, size_t line)
+{
+	return line == 0 || f->grid[line] != f->grid[line - 1] || (f->grid[line] == 0 &&
+	    next_filled(f, line - 1, 0) == f->rows[line - 1].count);
+}
+
+static unsigned
+row_fields(struct finder *f, size_t line)
+{
+	unsigned seen = 0;
+
+	for (size_t c = 0; c < f->rows[line].count; c++)
+		seen |= head_at(f, line, c)->is ? 1u << head_at(f, line, c)->field : 0;
+	return seen;
+}
+
+static void
+row_names_are(struct finder *f, size_t line, int field)
+{
+	for (size_t c = 0; c < f->rows[line].count; c++)
+		if (head_at(f, line, c)->is && head_at(f, line, c)->field == LABEL_NAME)
+			head_at(f, line, c)->field = field;
+}
+
+/*
+ * "Name:" beside an MSN and no other name of a unit is the unit's; beside an organisation number, the
+ * merchant's. Where a block has both, it must stand right before the number: behind it, it may be a person's.
+ */
+static void
+find_names(struct finder *f)
+{
+	size_t end;
+
+	for (size_t start = 0; start < f->read.part->count; start = end) {
+		unsigned seen = 0;
+
+		for (end = start; end < f->read.part->count && (end == start || !block_begins(f, end)); end++)
+			seen |= row_fields(f, end);
+		for (size_t i = start; i < end && (seen & 1u << LABEL_NAME); i++) {
+			unsigned	near = row_fields(f, i) | (i + 1 < end ? row_fields(f, i + 1) : 0);
+			bool		unit = (seen & 1u << FIELD_MSN) && !(seen & 1u << FIELD_SALES_UNIT_NAME);
+			bool		merchant = (seen & 1u << FIELD_ORG_NUMBER) && !(seen & 1u << FIELD_MERCHANT_NAME);
+
+			if (unit && !merchant && (near & 1u << FIELD_MSN || !(seen & 1u << FIELD_ORG_NUMBER)))
+				row_names_are(f, i, FIELD_SALES_UNIT_NAME);
+			else if (merchant && !unit && (near & 1u << FIELD_ORG_NUMBER || !(seen & 1u << FIELD_MSN)))
+				row_names_are(f, i, FIELD_MERCHANT_NAME);
+		}
+	}
+}
+
 static void
 prepare(struct finder *f)
 {
-	size_t	cells = 0, pieces = 0;
-	bool	facts = false;
+	size_t	cells = 0, pieces = 0, last_msn = 0;
+	bool	facts = false, org = false;
 	int	tables = 0, run;	/* runs of plain lines with columns are numbered after tables */
 
 	f->rows = rows_make(&f->read);
@@ -125,9 +205,21 @@ prepare(struct finder *f)
 			struct heading *h = head_at(f, i, c);
 
 			*h = heading_read(&f->read, cell_at(f, i, c));
+			if (h->is && h->field == FIELD_MSN)
+				last_msn = i;
+		}
+	find_keys(f, run);
+	find_names(f);
+	for (size_t i = 0; i < f->read.part->count; i++)
+		for (size_t c = 0; c < f->rows[i].count; c++) {
+			struct heading *h = head_at(f, i, c);
+
 			facts = facts || (h->is && h->field == FIELD_MSN);
-			if (facts && h->is && h->field == FIELD_ORG_NUMBER && is_footer(f, i))
+			if (!h->is || h->field != FIELD_ORG_NUMBER)
+				continue;
+			if (facts && is_footer(f, i, org && i > last_msn))
 				h->is = false;
+			org = true;
 		}
 }
 
@@ -377,6 +469,25 @@ sentence_words_allowed(const struct heading *h, struct span text)
 }
 
 /*
+ * "Your sales unit is approved." is made of words of labels, and is none; nor is "Approved sales unit" that
+ * an empty line parts from the text below.
+ */
+static bool
+is_sentence(const struct finder *f, size_t line, bool apart)
+{
+	size_t			c = next_filled(f, line, 0), n, words = 0;
+	struct span		text = span_trim(cell_at(f, line, c < f->rows[line].count ? c : 0));
+	struct label_hit	hit;
+
+	if (text.n == 0 || strchr(".!", text.p[text.n - 1]) != NULL)
+		return text.n > 0;
+	if (label_at(f->read.rules, f->read.owner, text, label_start(text), &hit))
+		for (size_t at = hit.core; (n = label_word(text, &at)) > 0; at += n)
+			words++;
+	return words > 1 || (apart && text.p[text.n - 1] != ':' && value_sentence_words(f->read.rules, text) > 0);
+}
+
+/*
  * A label that is alone on its line has its value on the line below. Returns the last line used. "Your new
  * sales unit" over a sentence is a headline.
  */
@@ -394,6 +505,8 @@ below_label(struct finder *f, const struct heading *h, size_t line)
 	    (head_at(f, next, c)->is && !(next == line + 1 && label_as_value(f, h, next, c))))
 		return line;
 	text = cell_at(f, next, c);
+	if (h->field != FIELD_MSN && h->field != FIELD_ORG_NUMBER && !h->plain && is_sentence(f, line, next > line + 1))
+		return line;
 	if (h->field != FIELD_MSN && h->field != FIELD_ORG_NUMBER && text.n > 0 &&
 	    value_sentence_words(f->read.rules, text) > sentence_words_allowed(h, text))
 		return line;

@@ -108,6 +108,18 @@ line_goes_on(const struct document_line *l)
 	return fold_is_lower(r);
 }
 
+/* "[ ] Yes, it is approved": an answer that nobody chose. */
+static bool
+is_choice(struct span text)
+{
+	static const char *const boxes[] = {"[ ]", "[]", "( )", "\xe2\x98\x90", "\xe2\x97\x8b", "\xe2\x97\xaf", "\xe2\x96\xa1"};
+
+	for (size_t i = 0; i < COUNT(boxes); i++)
+		if (span_eq(span_take(text, strlen(boxes[i])), span_of(boxes[i])))
+			return true;
+	return false;
+}
+
 /*
  * A paragraph ends at an empty line, at the edge of a table's cell, and in HTML, which wraps by itself,
  * at the end of a line, unless the next begins with a small letter.
@@ -126,6 +138,10 @@ body_line(struct folded *out, const struct document_line *l, const struct hidden
 	for (size_t c = 0; c < l->count; c++) {
 		struct span text = l->cells[c];
 
+		if (is_choice(span_trim(text))) {
+			out->p[out->n++] = '\n';
+			continue;
+		}
 		if (hidden[c].from != FIELDS_SHOWN)
 			text = span_take(text, hidden[c].from);
 		text = text_hide(text, h, a);

@@ -395,6 +395,16 @@ label_at(const struct rules *r, int owner, struct span text, size_t at, struct l
 	return true;
 }
 
+/* "== Sales unit ==", "--- Merchant ---", "# MSN #": marks that only frame a headline. */
+static bool
+edge_ornament(struct span text, size_t at)
+{
+	for (size_t i = at; i < text.n; i++)
+		if (strchr("=-#~+<]", text.p[i]) == NULL && text.p[i] != ' ')
+			return false;
+	return true;
+}
+
 enum label_edge
 label_edge(struct span text, size_t at, size_t *after)
 {
@@ -416,6 +426,10 @@ label_edge(struct span text, size_t at, size_t *after)
 	}
 	bytes = span_rune(text.p + at, text.n - at, &r);
 	*after = skip_spaces(text, at + bytes);
+	if (edge_ornament(text, at)) {
+		*after = text.n;
+		return EDGE_END;
+	}
 	if (r == ':' || r == '=' || r == 0xff1a)
 		return EDGE_COLON;
 	if (r == '-' && at + 1 < text.n && text.p[at + 1] == '>') {

@@ -248,6 +248,14 @@ bars_split(struct span text, uint16_t cell, struct piece *out, size_t max)
 	return n;
 }
 
+/* ":" or "-" in a cell of its own, between a label and its value. */
+static bool
+is_separator(struct span text)
+{
+	return text.n == 1 ? strchr(":=->|", text.p[0]) != NULL : span_is(text, "->") || span_is(text, "\xe2\x86\x92") ||
+	    span_is(text, "\xe2\x80\x93") || span_is(text, "\xc2\xbb");
+}
+
 /* What stands beside a label in a table is a value, whatever it says. */
 struct row *
 rows_make(const struct rows_reader *f)
@@ -272,7 +280,9 @@ rows_make(const struct rows_reader *f)
 		for (size_t c = 0; c < l->count; c++) {
 			size_t n = 1;
 
-			if (after_label || ruler)
+			if (!barred && l->count > 1 && is_separator(l->cells[c]))
+				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c};
+			else if (after_label || ruler)
 				pieces[0] = (struct piece){span_take(l->cells[c], ruler ? 0 : SIZE_MAX), 0, (uint16_t)c};
 			else if (barred)
 				n = bars_split(l->cells[c], (uint16_t)c, pieces, MAX_PIECES);
@@ -288,7 +298,7 @@ rows_make(const struct rows_reader *f)
 			}
 			memcpy(row->cells + row->count, pieces, n * sizeof(*pieces));
 			row->count += n;
-			if (l->cells[c].n > 0 && !barred) {
+			if (l->cells[c].n > 0 && !barred && !(l->count > 1 && is_separator(l->cells[c]))) {
 				struct heading h = heading_read(f, l->cells[c]);
 
 				after_label = !after_label && h.is && !h.value;

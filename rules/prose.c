@@ -1,6 +1,8 @@
 #include <string.h>
 
+#include "rules/fold.h"
 #include "rules/label.h"
+#include "rules/naming.h"
 #include "rules/prose.h"
 #include "rules/value.h"
 
@@ -145,7 +147,8 @@ number_next(const struct prose *p, struct span text, size_t *at, struct number *
 
 	for (; (n = label_word(text, at)) > 0; before = (struct span){text.p + *at, n}, *at += n) {
 		size_t	after, end;
-		bool	other = before.p != NULL && label_word_is(p->rules, before, LABEL_OTHER);
+		bool	other = before.p != NULL && label_word_is(p->rules, before, LABEL_OTHER) &&
+			    (before.p == text.p || before.p[-1] != '.');	/* fjord.example */
 
 		if (!label_at(p->rules, p->owner, text, *at, &out->hit) || other ||
 		    (out->hit.field != FIELD_MSN && out->hit.field != FIELD_ORG_NUMBER) ||
@@ -242,6 +245,15 @@ without_quotes(struct span s)
 	return s;
 }
 
+/* "www.fjord.example (MSN 123456)": nothing else on the line, so it need not look like a name. */
+static bool
+is_small_name(const struct prose *p, struct span name, struct span text, const struct number *n)
+{
+	return n->from > 0 && text.p[n->from - 1] == '(' && name.n > 0 && name.n <= VALUE_MAX_NAME &&
+	    strchr(".!?:;,", name.p[name.n - 1]) == NULL && value_sentence_words(p->rules, name) == 0 &&
+	    value_strip(span_from(text, n->end)).n <= 1;
+}
+
 /* One item: names before their numbers, or names after them; nothing else on the line. */
 static void
 item_find(struct prose *p, struct span text, size_t line)
@@ -275,7 +287,7 @@ item_find(struct prose *p, struct span text, size_t line)
 		while (name[i].n > 0 && name[i].p[0] == ')')
 			name[i] = span_from(name[i], 1);
 		name[i] = without_quotes(name_alone(p, field, name[i]));
-		if (!value_name(p->rules, name[i]) || has_lead(p, name[i]) || rules_own_line(p->rules, name[i]))
+		if (!(value_name(p->rules, name[i]) || is_small_name(p, name[i], text, &n[i])) || has_lead(p, name[i]) || rules_own_line(p->rules, name[i]))
 			return;
 		from = n[i].end;
 	}
@@ -290,6 +302,42 @@ item_find(struct prose *p, struct span text, size_t line)
 		if (p->missing & 1u << field)
 			found(p, (struct finding){.field = field, .text = name[i], .schemes = 1, .group = group}, line);
 	}
+}
+
+/* ---- names in sentences */
+
+static bool
+found_any(const struct prose *p, int field)
+{
+	for (int i = 0; i < p->out->count; i++)
+		if (p->out->list[i].field == field)
+			return true;
+	return false;
+}
+
+/* Names by their numbers, then by the nouns before them; only fields that nothing else gave. */
+static void
+names_find(struct prose *p, struct span text, size_t line)
+{
+	struct naming	m = {p->rules, p->owner, text};
+	unsigned	look = 0;
+	struct span	name;
+	struct number	n;
+
+	if (text.n == 0)
+		return;
+	for (int f = FIELD_MERCHANT_NAME; f < (int)FIELDS; f++)
+		if ((f == FIELD_MERCHANT_NAME || f == FIELD_SALES_UNIT_NAME) && (p->missing & 1u << f) && !found_any(p, f))
+			look |= 1u << f;
+	for (size_t at = 0; look != 0 && number_next(p, text, &at, &n);) {
+		int field = n.hit.field == FIELD_MSN ? FIELD_SALES_UNIT_NAME : FIELD_MERCHANT_NAME;
+
+		if ((look & 1u << field) && (name = naming_before(&m, field, n.from)).n > 0)
+			found(p, (struct finding){.field = field, .text = name, .schemes = 1}, line);
+	}
+	for (int f = FIELD_MERCHANT_NAME; f < (int)FIELDS; f++)		/* all of them: two are a conflict */
+		for (size_t at = found_any(p, f) ? text.n : 0; (look & 1u << f) && (name = naming_behind(&m, f, &at)).n > 0;)
+			found(p, (struct finding){.field = f, .text = name, .schemes = 1}, line);
 }
 
 /* ---- paragraphs */
@@ -307,6 +355,43 @@ own_lines(const struct prose *p, size_t start, size_t end)
 		own[line - start] = line < until;
 	}
 	return own;
+}
+
+/* Does a line of HTML, which wraps by itself, begin a paragraph? */
+static bool
+begins_apart(const struct prose *p, size_t line)
+{
+	struct span	text = p->part->lines[line].cells[0];
+	uint32_t	r;
+
+	if (p->part->kind != DOCUMENT_HTML || text.n == 0)
+		return false;
+	span_rune(text.p, text.n, &r);
+	return !fold_is_lower(r);
+}
+
+/* Names, paragraph by paragraph. */
+static void
+paragraphs_find(struct prose *p, size_t start, size_t end, const bool *own)
+{
+	struct arena_buf	text = {.arena = p->arena};
+	size_t			first = start;
+
+	for (size_t line = start; line < end; line++) {
+		if (begins_apart(p, line)) {
+			names_find(p, (struct span){text.p, text.n}, first);
+			text = (struct arena_buf){.arena = p->arena};	/* findings stand in the old one */
+			first = line;
+		}
+		for (size_t c = 0; c < p->part->lines[line].count && !own[line - start]; c++) {
+			struct span cell = p->part->lines[line].cells[c];
+
+			if (text.n > 0 && cell.n > 0)
+				arena_puts(&text, " ");
+			arena_put(&text, cell.p, cell.n);
+		}
+	}
+	names_find(p, (struct span){text.p, text.n}, first);
 }
 
 void
@@ -333,5 +418,6 @@ prose_find(struct prose *p, size_t start, size_t end)
 	for (size_t line = start; line < end && !matched; line++)
 		for (size_t c = 0; c < p->part->lines[line].count && !own[line - start]; c++)
 			item_find(p, p->part->lines[line].cells[c], line);
+	paragraphs_find(p, start, end, own);
 	numbers_find(p, (struct span){text.p, text.n}, start, before);
 }

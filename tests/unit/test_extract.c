@@ -258,6 +258,69 @@ test_sentences_and_lists_give_names_that_have_edges(void **state)
 		{ "a list, numbers first", "Begge er godkjent", "Firmanavn: Fjord AS, organisasjonsnummer: 987654325\n\n- MSN 123456 - Fjord nett\n- MSN 123457 - Fjord by", NULL, TWO },
 		{ "a sentence of two", "Begge er godkjent", "Firma: Fjord AS, org.nr: 987654325\n\nDette er de nye: Fjord nett (MSN 123456) og Fjord by (MSN 123457).", NULL, TWO },
 		{ "a table beats a sentence", "er godkjent", "Salgsstedet «Noe annet» er i gang.\n\n" FOUR, NULL, GOOD },
+		{ "facts between commas", "er godkjent", "Firma Fjord AS, org.nr. 987 654 325, salgssted Fjord nett, MSN 123456, type Betaling", NULL, GOOD },
+		{ "a list item in small letters", "er godkjent", "Firmanavn: Fjord AS\nOrgnr: 987654325\n\n- www.fjord.example (MSN 123456)", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|www.fjord.example" },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+#define UNIT	"\n\nSalgssted: Fjord nett\nMSN: 123456\n"
+#define UNNAMED	"approval no, NO 987654325|-|123456|Fjord nett missing-merchant-name"
+
+static void
+test_a_name_in_a_sentence_has_two_ends_or_is_none(void **state)
+{
+	static const struct row t[] = {
+		{ "behind a lead", "er godkjent", "Følgende salgssteder for Fjord AS (norsk organisasjonsnummer 987654325) er klare." UNIT, NULL, GOOD },
+		{ "behind a noun", "er godkjent", "Vi ønsker kunden Fjord AS (org.nr 987654325) lykke til." UNIT, NULL, GOOD },
+		{ "behind a word of sentences", "er godkjent", "Bak kiosken er Fjord AS med organisasjonsnummer 987654325." UNIT, NULL, GOOD },
+		{ "at a sentence's start", "er godkjent", "Godt nytt! Fjord AS (org.nr 987654325) er i gang." UNIT, NULL, GOOD },
+		{ "before its country", "er godkjent", "Vi hilser Fjord AS, Norge (org.nr 987654325)." UNIT, NULL, GOOD },
+		{ "with small words in it", "er godkjent", "Eier er Mat i Fjord og Fjell AS, org.nr 987654325." UNIT, NULL,
+		  "approval no, NO 987654325|Mat i Fjord og Fjell AS|123456|Fjord nett" },
+		{ "in the genitive", "on hyväksytty", "Kauppiaan Ranta Oy:n (Y-tunnus 2077474-0) asiat ovat kunnossa.\n\nMyyntipaikka: Ranta\nMSN: 123456\n", NULL,
+		  "approval fi, FI 2077474-0|Ranta Oy|123456|Ranta" },
+		{ "a unit behind its noun", "er godkjent", "Salgsstedet Kiosken ved Fjorden er nå klart.\n\nFirma: Fjord AS\nOrgnr: 987654325\nMSN: 123456\n", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Kiosken ved Fjorden" },
+		{ "a legal form ends it", "er godkjent", "Firmaet Fjord AS hos oss er i gang.\n\nOrgnr: 987654325" UNIT, NULL, GOOD },
+		{ "quotation marks within", "Approved", "The sales unit Pub \"Tower\" Bar, and its merchant serial number is 123456, has been approved.\n\nCompany: Fjord AS\n"
+		  "Org no: 987654325\n", NULL, "approval en, NO 987654325|Fjord AS|123456|Pub \"Tower\" Bar" },
+		{ "two units behind their nouns", "er godkjent", "Salgsstedet Fjord nett er klart, og salgsstedet Fjord by er klart.\n\nFirma: Fjord AS\nOrgnr: 987654325\nMSN: 123456\n", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Fjord nett conflict" },
+		{ "what leads may belong to it", "er godkjent", "Mat for Fjord AS (org.nr 987654325) kan starte." UNIT, NULL, UNNAMED },
+		{ "a comma may belong to it", "er godkjent", "Vi hilser Sand, Fjord AS (org.nr 987654325)." UNIT, NULL, UNNAMED },
+		{ "a short word's point may belong to it", "er godkjent", "Dr. Fjord AS (org.nr 987654325) kan starte." UNIT, NULL, UNNAMED },
+		{ "another's name", "er godkjent", "Vår partner Fjord AS (org.nr 987654325) kan starte." UNIT, NULL, UNNAMED },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_what_stands_around_a_label_says_what_it_is(void **state)
+{
+	static const struct row t[] = {
+		{ "a value that is a label's word", "er godkjent", "Firmanavn|Fjord AS\nOrgnr|987654325\nKanal|I butikk\nMSN|123456\nSalgssted|Fjord nett\nNotat|Salgssted", NULL, GOOD },
+		{ "colons in cells of their own", "er godkjent", "Orgnr|:|987654325\nFirmanavn|:|Fjord AS\nMSN|:|123456\nSalgssted|:|Fjord nett", NULL, GOOD },
+		{ "names by what stands beside them", "er godkjent", "Navn: Fjord nett\nMSN: 123456\n\nNavn: Fjord AS\nOrganisasjonsnummer: 987654325\nVi har nå alt på plass, hilsen oss.", NULL, GOOD },
+		{ "a person's name below the facts", "er godkjent", "Orgnr: 987654325\nFirmanavn: Fjord AS\nMSN: 123456\nNavn: Ola Fjord\nTelefon: 22 33 44 55\n", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
+		{ "a column of names", "er godkjent", "Firmanavn: Fjord AS\nOrgnr: 987654325\n\nNavn|MSN\nFjord nett|123456\nFjord by|123457", NULL, TWO },
+		{ "framed headlines", "er godkjent", "~== Firma ==\nNavn: Fjord AS\nOrgnr: 987654325\n-- Salgssted --\nNavn: Fjord nett\nMSN: 123456\n", NULL, GOOD },
+		{ "a sentence of label's words is none", "er godkjent", "Salgsstedet ditt er godkjent.\n\nKontakt: Ola Fjord\n\nFirma: Fjord AS\nOrgnr: 987654325\nMSN: 123456\n", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
+		{ "a headline is none", "er godkjent", "Godkjent salgssted\n\nFor Ola\n\nFirma: Fjord AS\nOrgnr: 987654325\nMSN: 123456\n", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
+		{ "a footer below a signature", "er godkjent", FOUR "\nVipps MobilePay\n\nStorgata 1, Oslo\nOrg.nr. 912 345 674", NULL, GOOD },
+		{ "no footer: an MSN follows", "er godkjent", FOUR "\nVipps MobilePay\n\nOrg.nr. 912 345 674\nMSN: 123457", NULL,
+		  "approval no, NO 987654325|Fjord AS|123456|Fjord nett conflict, NO 912345674|Fjord AS|123457|- check-digit conflict missing-sales-unit-name" },
+		{ "pairs of an MSN's digits", "er godkjent", "Orgnr: 987654325\nFirmanavn: Fjord AS\nMSN: 12 34 56\nSalgssted: Fjord nett", NULL, GOOD },
+		{ "groups that could be MSNs", "er godkjent", "Orgnr: 987654325\nFirmanavn: Fjord AS\nMSN: 1234 5678\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Fjord AS|-|Fjord nett msn-form" },
 	};
 
 	(void)state;
@@ -571,6 +634,8 @@ main(void)
 		cmocka_unit_test(test_labels_are_read_in_words_that_no_list_has),
 		cmocka_unit_test(test_several_labels_in_one_line_are_parted),
 		cmocka_unit_test(test_sentences_and_lists_give_names_that_have_edges),
+		cmocka_unit_test(test_a_name_in_a_sentence_has_two_ends_or_is_none),
+		cmocka_unit_test(test_what_stands_around_a_label_says_what_it_is),
 		cmocka_unit_test(test_a_shared_label_and_a_written_form_say_the_scheme),
 		cmocka_unit_test(test_several_units_share_their_merchant),
 		cmocka_unit_test(test_what_is_unclear_is_a_doubt),

@@ -83,6 +83,9 @@ test_a_mail_that_approves_a_unit_is_an_approval_without_a_doubt(void **state)
 		"Vi bekrefter at følgende salgssted er godkjent per 17. november 2026.",
 		"Salgsstedet er godkjent. Oppgjør utbetales til kontonummeret som er registrert.",
 		"Godkjent salgssted",
+		"Dette er ei salseining som er godkjend i dag.",
+		"Salgsstedet er godkjent. Husk å bytte fra testmiljøet til produksjon.",
+		"The sales unit is approved. You can now switch from the test environment to production.",
 		"Your sales unit has been approved.",
 		"We're happy to tell you that the merchant below is approved.",
 		"Good news: the order was approved today, and the unit can take payments right away.",
@@ -303,6 +306,7 @@ test_a_mail_that_says_both_is_an_approval_that_a_person_must_see(void **state)
 		"Salgsstedet er godkjent. Salgsstedet er ikke godkjent for netthandel.",
 		"Myyntipaikka on hyväksytty. Myyntipaikka on suljettu.",
 		"We have not, at this time, approved your sales unit.",
+		"Salgsstedet ble dessverre avvist. Et godkjent salgssted har nettside.",
 	};
 
 	(void)state;
@@ -327,6 +331,9 @@ test_the_subject_says_what_a_mail_is_about(void **state)
 		{ "Søknaden er ikke godkjent",		"Salgsstedet er godkjent av banken.",	RULE_DECLINED },
 		{ "Nye vilkår",				"Endringene er godkjent av styret.",	RULE_OTHER },
 		{ "SV: Your sales unit is approved",	"Thanks! The sales unit is approved.",	RULE_OTHER },
+		{ "Salgsstedet er afvist",		"Et godkendt salgssted har en hjemmeside.", RULE_DECLINED },
+		{ "Kundundersökning",			"Ert försäljningsställe är godkänt.",	RULE_OTHER },
+		{ "Er salgsstedet ditt godkjent?",	"[ ] Ja, salgsstedet er godkjent",	RULE_NONE },
 		{ "Is my sales unit approved?",		"Please tell me.",			RULE_NONE },
 	};
 
