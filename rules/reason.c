@@ -75,7 +75,7 @@ static const struct reason known[] = {
 	{ "missing-org-number",		true,	-1 },
 	{ "missing-merchant-name",	true,	-1 },
 	{ "missing-msn",		true,	-1 },
-	{ "missing-sales-unit-name",	false,	-1 },
+	{ "missing-sales-unit-name",	true,	-1 },
 	{ "org-number-form",		true,	-1 },
 	{ "check-digit",		true,	-1 },
 	{ "scheme-unknown",		true,	-1 },

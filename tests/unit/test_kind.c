@@ -83,6 +83,11 @@ test_a_mail_that_approves_a_unit_is_an_approval_without_a_doubt(void **state)
 		"Vi bekrefter at følgende salgssted er godkjent per 17. november 2026.",
 		"Salgsstedet er godkjent. Oppgjør utbetales til kontonummeret som er registrert.",
 		"Godkjent salgssted",
+		"Your sales unit is live and can start accepting payments.",
+		"Myyntipaikka on avattu ja voi vastaanottaa maksuja.",
+		"Salgsstedet er åpnet og kan ta imot betalinger.",
+		"Salgsstedet er åbnet og kan tage imod betalinger.",
+		"Försäljningsstället är igång och kan börja ta emot betalningar.",
 		"Dette er ei salseining som er godkjend i dag.",
 		"Salgsstedet er godkjent. Husk å bytte fra testmiljøet til produksjon.",
 		"The sales unit is approved. You can now switch from the test environment to production.",
@@ -165,6 +170,11 @@ static void
 test_a_mail_that_speaks_of_approval_and_gives_none_is_no_approval(void **state)
 {
 	static const char *const t[] = {
+		"Your request has been approved. We will refund the customer within two days.",
+		"Your sales unit is not live yet.",
+		"Is your sales unit live?",
+		"Your sales unit will be live on Monday.",
+		"Salgsstedet er ikke klart ennå.",
 		"Endringen av kontonummer er godkjent.",
 		"Søknaden om nytt kontonummer er godkjent.",
 		"Har salgsstedet ditt blitt godkjent?",
