@@ -185,8 +185,10 @@ CREATE TABLE event_payload (
 ) STRICT;
 
 CREATE TABLE event_waiting (			-- not yet fanned out; history never waits
-	seq		INTEGER PRIMARY KEY REFERENCES event (seq)
+	seq		INTEGER PRIMARY KEY REFERENCES event (seq),
+	untrusted	INTEGER NOT NULL DEFAULT 0 CHECK (untrusted IN (0, 1))	-- shares the budget
 ) STRICT;
+CREATE INDEX event_waiting_turn ON event_waiting (untrusted, seq);	-- trusted work first
 
 CREATE TRIGGER event_no_update BEFORE UPDATE ON event
 BEGIN SELECT raise(ABORT, 'events are append-only'); END;
@@ -213,10 +215,11 @@ CREATE TABLE delivery (				-- one event owed to one target
 	leased_until_ms	INTEGER NOT NULL DEFAULT 0,
 	made_ms		INTEGER NOT NULL,
 	settled_ms	INTEGER,
+	untrusted	INTEGER NOT NULL DEFAULT 0 CHECK (untrusted IN (0, 1)),	-- a notice of the budget
 	UNIQUE (event_seq, target),
 	CHECK ((state = 'due') = (settled_ms IS NULL))
 ) STRICT;
-CREATE INDEX delivery_due ON delivery (next_ms) WHERE state = 'due';
+CREATE INDEX delivery_due ON delivery (untrusted, next_ms) WHERE state = 'due';	-- trusted work first
 
 CREATE TABLE attempt (
 	delivery_id	INTEGER NOT NULL REFERENCES delivery (id),
@@ -252,3 +255,56 @@ CREATE TABLE alarm (
 	PRIMARY KEY (type, history, day, subject)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX alarm_due ON alarm (day) WHERE told < count;
+
+-- ---------------------------------------------------------------- what a person decided
+
+CREATE TABLE review (
+	id		INTEGER PRIMARY KEY,
+	claim_id	INTEGER REFERENCES claim (id),
+	mail_id		INTEGER REFERENCES mail (id),
+	decision	TEXT NOT NULL CHECK (decision IN ('accept', 'reject')),
+	was		TEXT NOT NULL,		-- the claim's state or the mail's fate when it was decided
+	why		TEXT NOT NULL CHECK (why <> ''),	-- personal
+	login_uid	INTEGER,		-- who logged in (/proc/self/loginuid); NULL: nobody did
+	user		TEXT NOT NULL,		-- personal: the account that the program ran as
+	by_name		TEXT,			-- personal: --by
+	at_ms		INTEGER NOT NULL,
+	CHECK ((claim_id IS NULL) <> (mail_id IS NULL))
+) STRICT;
+CREATE INDEX review_claim ON review (claim_id) WHERE claim_id IS NOT NULL;
+CREATE UNIQUE INDEX review_mail ON review (mail_id) WHERE mail_id IS NOT NULL;
+CREATE INDEX claim_review ON claim (trusted DESC, made_ms) WHERE state IN ('disputed', 'unconfirmed', 'held');
+CREATE INDEX mail_review ON mail (id) WHERE fate = 'quarantined';
+CREATE INDEX message_review ON message (mail_id) WHERE trusted AND kind = '';
+
+-- ---------------------------------------------------------------- what untrusted mail may cost (store/budget.h)
+
+CREATE TABLE notice (				-- when a target was last told of untrusted mail
+	target		TEXT PRIMARY KEY,	-- personal: as in delivery
+	told_ms		INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE gathered (				-- events of untrusted mail that a target hears of together
+	target		TEXT NOT NULL,		-- personal
+	event_seq	INTEGER NOT NULL REFERENCES event (seq),
+	told_seq	INTEGER REFERENCES event (seq),	-- the event whose delivery lists it; NULL: not yet told
+	PRIMARY KEY (target, event_seq)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX gathered_untold ON gathered (target, event_seq) WHERE told_seq IS NULL;
+
+CREATE TABLE budget (
+	name		TEXT PRIMARY KEY,	-- 'questions': to the API in the hour since; 'kept-bytes'
+	since_ms	INTEGER NOT NULL,
+	used		INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+INSERT INTO budget VALUES ('questions', 0, 0), ('kept-bytes', 0, 0);
+
+-- The sum is kept by whatever touches kept bytes, so that no mail costs a look at all of them.
+CREATE INDEX mail_bytes_untrusted ON mail_bytes (mail_id) WHERE trusted = 0;
+CREATE TRIGGER mail_bytes_added AFTER INSERT ON mail_bytes WHEN new.trusted = 0
+BEGIN UPDATE budget SET used = used + length(new.zstd) WHERE name = 'kept-bytes'; END;
+CREATE TRIGGER mail_bytes_gone AFTER DELETE ON mail_bytes WHEN old.trusted = 0
+BEGIN UPDATE budget SET used = used - length(old.zstd) WHERE name = 'kept-bytes'; END;
+CREATE TRIGGER mail_bytes_changed AFTER UPDATE ON mail_bytes
+BEGIN UPDATE budget SET used = used - iif(old.trusted, 0, length(old.zstd))
+	+ iif(new.trusted, 0, length(new.zstd)) WHERE name = 'kept-bytes'; END;

@@ -48,6 +48,11 @@ static const struct command {
 	    "           | show [--format text|json] ID | save ID [FILE|-]\n"
 	    "           | reread ID... | reread [--fate F,...] [--mailbox NAME] [--since T] [--until T]",
 	    "mails and their fates; their bytes; read them again with today's rules" },
+	{ "review", cmd_review, NEED_CONF,	/* opens the database itself: decisions and answers are written */
+	    "[--mailbox NAME] [--since T] [--limit N] [--offline] [--format table|json|ndjson]\n"
+	    "           | accept ID... --why TEXT [--although-disputed] [--by NAME]\n"
+	    "           | reject ID... --why TEXT [--by NAME] | show [--format text|json] ID",
+	    "what waits for a person; decide about it" },
 	{ "rules",  cmd_rules,  NEED_RULES, "test [--why] [--format table|ndjson] MAIL... | check [FILE...]",
 	    "what saved mails yield, and why or why not; whether rules are right" },
 	{ "check",  cmd_check,  NEED_CHECK, "", "the configuration, its secrets and rules, without the network" },

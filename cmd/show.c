@@ -10,6 +10,7 @@
 #include "store/delivery.h"
 #include "store/event.h"
 #include "store/mail.h"
+#include "store/review.h"
 #include "store/signature.h"
 
 static int
@@ -78,6 +79,21 @@ add_mail(struct db *db, struct json *to, int64_t id, struct arena *a, struct err
 }
 
 static int
+add_reviews(struct db *db, struct json *to, int64_t claim_id, int64_t mail_id, struct arena *a, struct err *e)
+{
+	struct json	*list = json_array();
+	struct review	*v;
+	int		 n;
+
+	json_put(to, "reviews", list);
+	if (review_list_of(db, claim_id, mail_id, a, &v, &n, e) == -1)
+		return -1;
+	for (int i = 0; i < n; i++)
+		json_add(list, review_json(&v[i]));
+	return 0;
+}
+
+static int
 add_claims(struct db *db, struct json *to, int64_t mail_id, int64_t approval_id, struct arena *a, struct err *e)
 {
 	struct json	*list = json_array();
@@ -87,8 +103,13 @@ add_claims(struct db *db, struct json *to, int64_t mail_id, int64_t approval_id,
 	json_put(to, "claims", list);
 	if (claim_list_of(db, mail_id, approval_id, a, &c, &n, e) == -1)
 		return -1;
-	for (int i = 0; i < n; i++)
-		json_add(list, claim_json(&c[i]));
+	for (int i = 0; i < n; i++) {
+		struct json *j = claim_json(&c[i]);
+
+		json_add(list, j);
+		if (add_reviews(db, j, c[i].id, 0, a, e) == -1)
+			return -1;
+	}
 	return 0;
 }
 
@@ -111,6 +132,8 @@ show_claim(struct db *db, const char *id, struct json *out, struct arena *a, str
 	if (claim_get(db, strtoll(id + 4, NULL, 10), a, &c, e) == -1)
 		return -1;
 	json_put(out, "claim", claim_json(&c));
+	if (add_reviews(db, out, c.id, 0, a, e) == -1)
+		return -1;
 	return add_mail(db, out, c.mail_id, a, e) == -1 ? -1 : add_events(db, out, id, a, e);
 }
 
@@ -119,7 +142,8 @@ show_mail(struct db *db, const char *id, struct json *out, struct arena *a, stru
 {
 	const int64_t	row = strtoll(id + 5, NULL, 10);
 
-	if (add_mail(db, out, row, a, e) == -1 || add_claims(db, out, row, 0, a, e) == -1)
+	if (add_mail(db, out, row, a, e) == -1 || add_reviews(db, out, 0, row, a, e) == -1 ||
+	    add_claims(db, out, row, 0, a, e) == -1)
 		return -1;
 	return add_events(db, out, id, a, e);
 }

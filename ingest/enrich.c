@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "ingest/enrich.h"
 #include "store/approval.h"
+#include "store/budget.h"
 #include "store/event.h"
 
 #define ENRICH_BATCH		20	/* claims listed at a time: others change the queue, too */
@@ -93,7 +94,7 @@ enrich_decide(const struct claim *c, enum answer answer, enum without_api withou
 		d.state = CLAIM_DISPUTED;
 		break;
 	case ANSWER_NOT_ASKED:
-		if (without == WITHOUT_API_CONFIRM)
+		if (without == WITHOUT_API_CONFIRM || c->accepted)
 			d.state = CLAIM_CONFIRMED;
 		break;
 	}
@@ -156,8 +157,8 @@ claim_confirm(struct enrich *en, const struct claim *c, const struct sales_unit 
 		facts.country = merchant->country;
 		facts.merchant = merchant->json;
 	}
-	if (approval_confirm(en->db, c, &facts, unit != NULL ? "management-api" : "sender",
-	    en->now_ms, &made, e) == -1)
+	if (approval_confirm(en->db, c, &facts, unit != NULL ? "management-api" :
+	    c->accepted ? "person" : "sender", en->now_ms, &made, e) == -1)
 		return -1;
 	if (made)
 		en->confirmed++;
@@ -441,6 +442,92 @@ enrich_pass(struct enrich *en, struct err *e)
 	if (pending_tell(en, e) == 0)
 		rc = pass_end(&p, e);
 out:
+	management_close(p.api);
+	return rc;
+}
+
+/* ---- for a person who looks */
+
+/* The last answer is young enough to be shown as it is. */
+static bool
+asked_lately(const struct claim *c, int64_t now_ms)
+{
+	struct json	*api = json_ours(c->api);
+	const char	*text = json_text(json_get(api, "asked_at"));
+	struct err	 ignored;
+	int64_t		 at_ms;
+	bool		 lately;
+
+	lately = text != NULL && clock_parse(span_of(text), &at_ms, &ignored) == 0 && at_ms <= now_ms &&
+	    now_ms - at_ms < CLOCK_HOUR;
+	json_free(api);
+	return lately;
+}
+
+static int
+look_keep(struct enrich *en, int64_t id, const char *api, struct err *e)
+{
+	if (db_begin(en->db, e) == -1)
+		return -1;
+	if (claim_looked(en->db, id, api, e) == 0)
+		return db_commit(en->db, e);
+	db_rollback(en->db);
+	return -1;
+}
+
+static int
+look_ask(struct pass *p, const struct claim *c, struct look *look, struct arena *a, struct err *e)
+{
+	struct enrich		*en = p->en;
+	struct sales_unit	 unit;
+	struct merchant		 merchant;
+	int64_t			 retry_after_ms;
+	bool			 merchant_asked = false;
+	const struct merchant	*about = NULL;
+
+	if ((p->api == NULL && management_open(en->conf, &p->api, &look->why) == -1) ||
+	    claim_ask(p, c, a, &unit, &merchant, &merchant_asked, &retry_after_ms, &look->why) == -1) {
+		look->failed = true;	/* what was asked counts: the API did not spare us an answer */
+		return 0;
+	}
+	look->asked++;
+	if (!c->trusted && !merchant_asked && budget_unasked(en->db, 1, e) == -1)
+		return -1;
+	if (merchant_asked)
+		about = &merchant;
+	return look_keep(en, c->id, api_record(c, enrich_answer(c, &unit, about), &unit, about, en->now_ms, a),
+	    e);
+}
+
+static int
+look_at(struct pass *p, int64_t id, struct look *look, struct err *e)
+{
+	struct enrich	*en = p->en;
+	struct arena	 a = {0};
+	struct claim	 c;
+	bool		 left = true;
+	int		 rc = claim_get(en->db, id, &a, &c, e);
+
+	if (rc == 0 && claim_is_whole(&c) && !asked_lately(&c, en->now_ms)) {
+		if (!c.trusted)		/* two at most: the sales unit, and the merchant if that agrees */
+			rc = budget_ask(en->db, 2, en->now_ms, &left, e);
+		if (rc == 0 && left)
+			rc = look_ask(p, &c, look, &a, e);
+		look->unasked += !left;
+	}
+	arena_free(&a);
+	return rc;
+}
+
+int
+enrich_look(struct enrich *en, const int64_t *ids, int n, struct look *look, struct err *e)
+{
+	struct pass	p = {.en = en};
+	int		rc = 0;
+
+	*look = (struct look){0};
+	for (int i = 0; i < n && rc == 0 && !look->failed && !en->conf->none; i++)
+		rc = look_at(&p, ids[i], look, e);
 	management_close(p.api);
 	return rc;
 }

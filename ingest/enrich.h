@@ -61,4 +61,16 @@ int	enrich_settle(struct enrich *, int64_t claim_id, const struct sales_unit *, 
  */
 int	enrich_pass(struct enrich *, struct err *);
 
+/*
+ * For a person who looks at claims that wait (held, disputed, unconfirmed): asks about each of ids, unless it was
+ * asked within the hour, and keeps the answer with the claim, whose state stays. About untrusted ones only as
+ * many questions are asked as their budget has left (store/budget.h). -1 only for the database or a defect.
+ */
+struct look {
+	int		asked, unasked;	/* unasked: of untrusted claims, beyond the budget */
+	bool		failed;		/* the API did not answer: why */
+	struct err	why;
+};
+int	enrich_look(struct enrich *, const int64_t *ids, int n, struct look *, struct err *);
+
 #endif

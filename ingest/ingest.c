@@ -13,11 +13,11 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "ingest/own.h"
 #include "ingest/reproof.h"
 #include "ingest/reread.h"
 #include "store/alarm.h"
 #include "store/claim.h"
-#include "store/delivery.h"
 #include "store/event.h"
 #include "store/mail.h"
 
@@ -422,7 +422,7 @@ tell(struct entry *n, const char *type, const char *subject, const char *cause, 
 {
 	const struct event_new ev = {
 		.type = type, .ref = n->ref, .subject = subject, .cause = cause, .data = data,
-		.history = n->mail->history,
+		.history = n->mail->history, .untrusted = !n->judged.trusted,
 	};
 
 	return event_add(n->in->db, &ev, n->in->now_ms, e);
@@ -617,14 +617,22 @@ quarantine(struct entry *n, const char *why, struct err *e)
 	return 0;
 }
 
-/* An alert of ours that came back: an endpoint may be the polled mailbox. */
+/* An alert of ours that came back, or an answer to one. */
 static int
 is_own(struct entry *n, bool *own, struct err *e)
 {
-	struct span id = n->mail->reading.message_id;
+	const struct ingest_mail *m = n->mail;
 
 	*own = false;
-	return n->judged.trusted || id.p == NULL ? 0 : delivery_is_ours(n->in->db, id, own, e);
+	return n->judged.trusted || n->judged.wait_ms != 0 ? 0 :	/* nor what may yet be proven */
+	    own_mail(n->in->db, m->raw, m->failed ? NULL : &m->reading.found, &n->arena, own, e);
+}
+
+static int
+own_store(struct entry *n, struct err *e)
+{
+	log_info("mail.own", "mail", n->ref, "mailbox", n->in->mailbox, NULL);
+	return mail_settle(n->in->db, n->mail->id, MAIL_OWN, NULL, NULL, n->in->now_ms, e);
 }
 
 /* What a trusted mail is told by, besides its claims. Untrusted mail makes no noise of its own. */
@@ -671,10 +679,8 @@ read_store(struct entry *n, struct err *e)
 	n->judged = ingest_judge(in->sender, &m->proof, &m->reading, m->arrived_ms, m->history);
 	if (is_own(n, &own, e) != 0 || message_store(n, e) != 0)
 		return -1;
-	if (own) {
-		log_info("mail.own", "mail", n->ref, "mailbox", in->mailbox, NULL);
-		return mail_settle(in->db, m->id, MAIL_OWN, NULL, NULL, in->now_ms, e);
-	}
+	if (own)
+		return own_store(n, e);
 	if (n->judged.trusted && found->kind == RULE_APPROVAL && found->count == 0)
 		return quarantine(n, "an approval of which nothing could be read", e);
 	if (mail_settle(in->db, m->id, MAIL_READ, NULL, NULL, in->now_ms, e) != 0)
@@ -698,9 +704,14 @@ static int
 fail_store(struct entry *n, struct err *e)
 {
 	const struct err *why = &n->mail->why;
+	bool		  own;
 
 	if (why->kind == ERR_REJECT) {
 		n->judged.trusted = is_trusted(n->in->sender, &n->mail->proof);
+		if (is_own(n, &own, e) != 0)
+			return -1;
+		if (own)	/* an answer that cannot be read is no reason to send another alert */
+			return own_store(n, e);
 		reasons_join(&n->judged.reasons, &n->mail->proof.reasons);
 		return quarantine(n, why->msg, e);
 	}

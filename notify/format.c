@@ -142,6 +142,7 @@ static const struct { const char *type, *words; } happenings[] = {
 	{ "endpoint.failing", "Endpoint is failing" },
 	{ "endpoint.disabled", "Endpoint was disabled" },
 	{ "endpoint.recovered", "Endpoint works again" },
+	{ "config.changed", "Configuration, rules or program changed" },
 	{ "history.loaded", "Old mail was recorded, and is not announced" },
 	{ "mail.unmatched", "No rule knows a proven mail" },
 	{ "mail.quarantined", "A mail could not be read" },
@@ -156,6 +157,7 @@ static const char *
 headline(const struct letter *l)
 {
 	const char	*words = l->ev->type, *subject = NULL, *msn = msn_of(l);
+	int64_t		 more;
 
 	for (size_t i = 0; i < COUNT(happenings); i++) {
 		if (strcmp(happenings[i].type, l->ev->type) == 0)
@@ -167,6 +169,9 @@ headline(const struct letter *l)
 		subject = shown(value(l, "name"), l->arena);
 	if (subject == NULL)
 		subject = only(l->ev->ref, NAMES, TEXT_MAX_BYTES);
+	if (json_int(json_get(json_get(l->data, "notice"), "count"), &more) && more > 1)
+		return arena_printf(l->arena, "%s: %s, and %lld more that are not proven", words,
+		    subject == NULL ? "?" : subject, (long long)more - 1);
 	return arena_printf(l->arena, "%s: %s%s%s%s", words, subject == NULL ? "?" : subject,
 	    msn == NULL ? "" : " (MSN ", msn == NULL ? "" : msn, msn == NULL ? "" : ")");
 }
@@ -268,6 +273,32 @@ other_lines(struct letter *l)
 	}
 }
 
+/* A notice of several events of untrusted mail: how many, and those that it lists. */
+static void
+notice_lines(struct letter *l)
+{
+	const struct json	*notice = json_get(l->data, "notice"), *list = json_get(notice, "listed");
+	int64_t			 count;
+
+	if (!json_int(json_get(notice, "count"), &count))
+		return;
+	arena_putf(&l->text, "\nMail that is not proven made %lld events since the last notice; of the first\n"
+	    "%d of them:\n\n", (long long)count, json_count(list));
+	for (int i = 0; i < json_count(list); i++) {
+		const struct json	*item = json_item(list, i);
+		const char		*ref = only(json_text(json_get(item, "ref")), NAMES, TEXT_MAX_BYTES);
+		const char		*type = only(json_text(json_get(item, "type")), NAMES, TEXT_MAX_BYTES);
+		const char		*org = only(json_text(json_get(item, "org_number")), DIGITS, 12);
+		const char		*msn = only(json_text(json_get(item, "msn")), DIGITS, 10);
+
+		if (ref != NULL && type != NULL)
+			arena_putf(&l->text, "  %-14s %-17s %s%s%s%s\n", ref, type,
+			    org != NULL ? "organisation " : "", org != NULL ? org : "",
+			    msn != NULL ? "  MSN " : "", msn != NULL ? msn : "");
+	}
+	arena_puts(&l->text, "\nTo see all that waits for a person, and why:\n\n  approvals review\n");
+}
+
 static void
 advice(struct letter *l)
 {
@@ -296,6 +327,7 @@ letter_write(struct letter *l, const char *head, const char *webhook_id)
 		fact_lines(l);
 	else
 		other_lines(l);
+	notice_lines(l);
 	arena_puts(&l->text, "\n");
 	line(l, "About", only(l->ev->ref, NAMES, TEXT_MAX_BYTES));
 	line(l, "Event", arena_printf(l->arena, "%s, %s", l->ev->type, l->ev->id));
@@ -383,6 +415,9 @@ format_email(const struct event *ev, const char *webhook_id, const char *from, c
 	    severity == -1 ? "info" : severity_name((enum severity)severity), head), a);
 	arena_putf(&b, "Date: %s\r\n", clock_mail(ev->at_ms).s);
 	arena_putf(&b, "Message-ID: <%s@%s>\r\n", webhook_id,
+	    at == NULL ? "localhost" : shown(at + 1, a));
+	/* the same once more (ingest/own.h): some servers give a mail another Message-ID */
+	arena_putf(&b, "X-Approvals-Alert: %s@%s\r\n", webhook_id,
 	    at == NULL ? "localhost" : shown(at + 1, a));
 	arena_puts(&b, "MIME-Version: 1.0\r\n"
 	    "Content-Type: text/plain; charset=utf-8\r\n"

@@ -8,7 +8,9 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "notify/format.h"
+#include "notify/untrusted.h"
 #include "notify/webhook.h"
+#include "store/budget.h"
 #include "store/delivery.h"
 #include "store/event.h"
 
@@ -152,7 +154,8 @@ delivery_make(struct pass *p, const struct event *ev, const struct endpoint *ep,
     const char *address, struct arena *a, struct delivery_new *list, int *n)
 {
 	struct delivery_new d = {
-		.endpoint = ep->name, .target = target_name(p, ep, address, a)
+		.endpoint = ep->name, .target = target_name(p, ep, address, a),
+		.untrusted = event_budgeted(ev->type, ev->untrusted),
 	};
 
 	if (target_known(list, *n, d.target))
@@ -192,6 +195,7 @@ static int
 event_fan_out(struct pass *p, const struct event *ev, struct arena *a, struct err *e)
 {
 	const struct endpoint	**to = route_match(p->n->routes, ev, a);
+	struct event		  shown = untrusted_shown(ev, a);
 	struct delivery_new	 *list;
 	int			  max = 0, n = 0;
 
@@ -200,7 +204,7 @@ event_fan_out(struct pass *p, const struct event *ev, struct arena *a, struct er
 	list = arena_array(a, (size_t)max, sizeof(*list));
 	for (int i = 0; to[i] != NULL; i++) {
 		for (int j = 0; j < endpoint_targets(to[i]); j++)
-			delivery_make(p, ev, to[i], address_of(to[i], j), a, list, &n);
+			delivery_make(p, &shown, to[i], address_of(to[i], j), a, list, &n);
 	}
 	return delivery_fan_out(p->n->db, ev->seq, list, n, p->n->now_ms, e);
 }
@@ -223,6 +227,50 @@ fan_out(struct pass *p, struct err *e)
 			db_lock_progress(p->n->lock);
 		}
 		arena_free(&a);
+	}
+	return rc;
+}
+
+/* ---- notices: what untrusted mail made since a target was last told of any */
+
+/* The target's notice, if one is due. */
+static int
+target_notice(struct pass *p, const struct endpoint *ep, const char *address, struct arena *a,
+    struct err *e)
+{
+	struct delivery_new	 d;
+	const char		**ids;
+	struct event		*list, notice;
+	int64_t			 count, last_seq;
+	int			 n, made = 0;
+
+	if (budget_gathered(p->n->db, target_name(p, ep, address, a), p->n->now_ms, a, &ids, &n, &count,
+	    &last_seq, e) == -1)
+		return -1;
+	if (n == 0)
+		return 0;
+	list = arena_array(a, (size_t)n, sizeof(*list));
+	for (int i = 0; i < n; i++)
+		if (event_get(p->n->db, ids[i], a, &list[i], e) == -1)
+			return -1;
+	notice = untrusted_notice(list, n, count, a);
+	delivery_make(p, &notice, ep, address, a, &d, &made);
+	return delivery_notice(p->n->db, notice.seq, &d, last_seq, p->n->now_ms, e);
+}
+
+static int
+notices(struct pass *p, struct err *e)
+{
+	const struct routes	*r = p->n->routes;
+	int			 rc = 0;
+
+	for (int i = 0; i < r->endpoint_count; i++) {
+		for (int j = 0; rc == 0 && j < endpoint_targets(&r->endpoints[i]); j++) {
+			struct arena a = {0};
+
+			rc = target_notice(p, &r->endpoints[i], address_of(&r->endpoints[i], j), &a, e);
+			arena_free(&a);
+		}
 	}
 	return rc;
 }
@@ -510,6 +558,8 @@ notify_pass(struct notify *n, struct err *e)
 	n->events = n->delivered = n->failed = n->dead = n->failing_long = 0;
 	p.http = http_open();
 	rc = fan_out(&p, e);
+	if (rc == 0)
+		rc = notices(&p, e);
 	if (rc == 0)
 		rc = send_due(&p, e);
 	if (rc == 0)

@@ -77,6 +77,7 @@ claim_read(struct row *r, struct arena *a, struct claim *c)
 	c->proof = row_text(r, a);
 	c->proof_detail = row_text(r, a);
 	c->received_ms = row_int(r);
+	c->accepted = row_bool(r);
 	c->country = scheme_country(c->org_scheme, a);
 }
 
@@ -168,6 +169,7 @@ claim_event(struct db *db, int64_t id, enum claim_state state, const char *cause
 			.cause = cause,
 			.data = claim_json(&c),
 			.history = c.history,
+			.untrusted = !c.trusted,
 		    }, now_ms, e);
 	arena_free(&a);
 	return rc;
@@ -203,6 +205,12 @@ claim_wait(struct db *db, int64_t id, const char *api, int asks, int64_t next_ms
 {
 	return sql_write(db, SQL_CLAIM_WAIT,
 	    ARGS(arg_int(id), arg_text(api), arg_int(asks), arg_int(next_ms)), e);
+}
+
+int
+claim_looked(struct db *db, int64_t id, const char *api, struct err *e)
+{
+	return sql_write(db, SQL_REVIEW_LOOKED, ARGS(arg_int(id), arg_text(api)), e);
 }
 
 int

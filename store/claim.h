@@ -37,6 +37,7 @@ struct claim {
 	/* from its mail and message */
 	const char	*mailbox, *message_id, *sender_domain, *proof, *proof_detail;
 	int64_t		 received_ms;
+	bool		 accepted;		/* by a person (store/review.h): as if trusted and without doubts */
 };
 
 /*
@@ -56,6 +57,8 @@ int	claim_list_of(struct db *, int64_t mail_id, int64_t approval_id, struct aren
 int	claim_drop_awaiting(struct db *, int64_t mail_id, struct err *);
 /* It stays pending: what the API said (JSON or NULL), asks so far, when to ask next. */
 int	claim_wait(struct db *, int64_t id, const char *api, int asks, int64_t next_ms, struct err *);
+/* A person looked at one that waits for a person: what the API said then (JSON). Its state stays. */
+int	claim_looked(struct db *, int64_t id, const char *api, struct err *);
 /* claim.pending is told, once in the claim's life. */
 int	claim_tell_pending(struct db *, const struct claim *, int64_t now_ms, struct err *);
 /* To disputed, unconfirmed, held, rejected: with its event (claim.STATE). api may be NULL. */

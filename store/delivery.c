@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "store/budget.h"
 #include "store/delivery.h"
 #include "store/sql.h"
 
@@ -41,6 +42,42 @@ finish(struct db *db, int rc, struct err *e)
 
 /* ---------------------------------------------------------------- fan-out */
 
+static int
+delivery_add(struct db *db, int64_t event_seq, const struct delivery_new *d, int64_t now_ms,
+    struct err *e)
+{
+	return sql_write(db, SQL_DELIVERY_ADD,
+	    ARGS(arg_int(event_seq), arg_text(d->endpoint), arg_text(d->target),
+		arg_text(d->webhook_id), arg_text(d->body), arg_int(now_ms), arg_int(d->untrusted)),
+	    e);
+}
+
+/* Its delivery, or its place in the target's next notice. */
+static int
+delivery_owe(struct db *db, int64_t event_seq, const struct delivery_new *d, int64_t now_ms,
+    struct err *e)
+{
+	bool gathered = false;
+
+	if (d->untrusted && budget_notice(db, d->target, event_seq, now_ms, &gathered, e) != 0)
+		return -1;
+	return gathered ? 0 : delivery_add(db, event_seq, d, now_ms, e);
+}
+
+int
+delivery_notice(struct db *db, int64_t carrier_seq, const struct delivery_new *d, int64_t last_seq,
+    int64_t now_ms, struct err *e)
+{
+	int rc;
+
+	if (db_begin(db, e) != 0)
+		return -1;
+	rc = delivery_add(db, carrier_seq, d, now_ms, e);
+	if (rc == 0)
+		rc = budget_told(db, d->target, carrier_seq, last_seq, now_ms, e);
+	return finish(db, rc, e);
+}
+
 int
 delivery_fan_out(struct db *db, int64_t event_seq, const struct delivery_new *list, int n,
     int64_t now_ms, struct err *e)
@@ -55,10 +92,7 @@ delivery_fan_out(struct db *db, int64_t event_seq, const struct delivery_new *li
 		return 0;
 	}
 	for (int i = 0; rc >= 0 && i < n; i++)
-		rc = sql_run(db, SQL_DELIVERY_ADD,
-		    ARGS(arg_int(event_seq), arg_text(list[i].endpoint), arg_text(list[i].target),
-			arg_text(list[i].webhook_id), arg_text(list[i].body), arg_int(now_ms)),
-		    e);
+		rc = delivery_owe(db, event_seq, &list[i], now_ms, e);
 	return finish(db, rc < 0 ? -1 : 0, e);
 }
 
@@ -226,19 +260,18 @@ delivery_release(struct db *db, const struct delivery *d, struct err *e)
 }
 
 int
-delivery_is_ours(struct db *db, struct span message_id, bool *ours, struct err *e)
+delivery_sent(struct db *db, struct span webhook_id, struct arena *a, const char **body, struct err *e)
 {
-	struct arena a = {0};
-	struct span local;
-	int64_t n = 0;
-	int rc = 0;
+	struct row r;
+	int got = sql_one(db, SQL_DELIVERY_OURS,
+	    ARGS(arg_text(arena_textn(a, webhook_id.p, webhook_id.n))), &r, e);
 
-	if (span_cut(&message_id, '@', &local))
-		rc = sql_number(db, SQL_DELIVERY_OURS,
-		    ARGS(arg_text(arena_textn(&a, local.p, local.n))), &n, e);
-	*ours = rc == 1 && n > 0;
-	arena_free(&a);
-	return rc < 0 ? -1 : 0;
+	*body = NULL;
+	if (got != 1)
+		return got;
+	*body = row_text(&r, a);
+	sql_close(&r);
+	return 0;
 }
 
 struct json *

@@ -20,9 +20,16 @@ struct delivery_new {
 	const char	*target;
 	const char	*webhook_id;
 	const char	*body;		/* exact bytes to send, frozen now */
+	bool		 untrusted;	/* of untrusted mail alone: shares the budget (store/budget.h) */
 };
-/* Marks the event as fanned out and inserts its deliveries, each unique by (event, target). */
+/*
+ * Marks the event as fanned out and inserts its deliveries, each unique by (event, target). An untrusted one, to a
+ * target that was told of such mail within the hour, is gathered for its next notice instead.
+ */
 int	delivery_fan_out(struct db *, int64_t event_seq, const struct delivery_new *, int n, int64_t now_ms,
+	    struct err *);
+/* The notice of all that was gathered for the target up to last_seq, carried by event carrier_seq. */
+int	delivery_notice(struct db *, int64_t carrier_seq, const struct delivery_new *, int64_t last_seq, int64_t now_ms,
 	    struct err *);
 
 struct delivery {
@@ -59,10 +66,10 @@ int	delivery_list_of(struct db *, int64_t event_seq, struct arena *, struct deli
 int	delivery_attempts(struct db *, int64_t id, struct arena *, struct attempt **, int *n, struct err *);
 
 /*
- * True if this Message-ID (without angle brackets) is of an alert that we sent: its local part is the webhook_id of
- * a delivery. Only ever asked of unproven mail, and then it makes that mail `own` (architecture, States).
+ * The body of the delivery with this webhook_id, NULL if there is none: an id that only we can make, since it is an
+ * HMAC under the database's key. An erased body is "".
  */
-int	delivery_is_ours(struct db *, struct span message_id, bool *ours, struct err *);
+int	delivery_sent(struct db *, struct span webhook_id, struct arena *, const char **body, struct err *);
 
 /* For `show`: {"id": "dlv_N", "endpoint", "target", "webhook_id", "state", "attempt", "made_at", "next_at", "settled_at"}. */
 struct json	*delivery_json(const struct delivery *);

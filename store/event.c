@@ -15,28 +15,31 @@ static const char *const severities[SEVERITIES] = {
 static const struct {
 	const char	*name;
 	enum severity	 severity;
+	bool		 stranger;	/* anybody can bring it about: nothing was proven */
 } types[] = {
-	{ "approval.confirmed", SEVERITY_INFO },
-	{ "evidence.added", SEVERITY_INFO },
-	{ "claim.pending", SEVERITY_ATTENTION },
-	{ "claim.held", SEVERITY_ATTENTION },
-	{ "claim.disputed", SEVERITY_ATTENTION },
-	{ "claim.unconfirmed", SEVERITY_ATTENTION },
-	{ "claim.rejected", SEVERITY_INFO },
-	{ "mail.unmatched", SEVERITY_ATTENTION },
-	{ "mail.quarantined", SEVERITY_ATTENTION },
-	{ "mail.oversize", SEVERITY_ATTENTION },
-	{ "mail.vanished", SEVERITY_ATTENTION },
-	{ "mail.unknown-sender", SEVERITY_ATTENTION },
-	{ "mail.recognised", SEVERITY_INFO },
-	{ "mailbox.failing", SEVERITY_URGENT },
-	{ "mailbox.recovered", SEVERITY_INFO },
-	{ "api.failing", SEVERITY_URGENT },
-	{ "api.recovered", SEVERITY_INFO },
-	{ "endpoint.failing", SEVERITY_URGENT },
-	{ "endpoint.disabled", SEVERITY_URGENT },
-	{ "endpoint.recovered", SEVERITY_INFO },
-	{ "history.loaded", SEVERITY_INFO },
+	{ "approval.confirmed", SEVERITY_INFO, false },
+	{ "evidence.added", SEVERITY_INFO, false },
+	{ "claim.pending", SEVERITY_ATTENTION, false },
+	{ "claim.held", SEVERITY_ATTENTION, false },
+	{ "claim.disputed", SEVERITY_ATTENTION, false },
+	{ "claim.unconfirmed", SEVERITY_ATTENTION, false },
+	{ "claim.accepted", SEVERITY_INFO, false },
+	{ "claim.rejected", SEVERITY_INFO, false },
+	{ "mail.unmatched", SEVERITY_ATTENTION, false },
+	{ "mail.quarantined", SEVERITY_ATTENTION, false },
+	{ "mail.oversize", SEVERITY_ATTENTION, true },
+	{ "mail.vanished", SEVERITY_ATTENTION, false },
+	{ "mail.unknown-sender", SEVERITY_ATTENTION, true },
+	{ "mail.recognised", SEVERITY_INFO, false },
+	{ "mailbox.failing", SEVERITY_URGENT, false },
+	{ "mailbox.recovered", SEVERITY_INFO, false },
+	{ "api.failing", SEVERITY_URGENT, false },
+	{ "api.recovered", SEVERITY_INFO, false },
+	{ "endpoint.failing", SEVERITY_URGENT, false },
+	{ "endpoint.disabled", SEVERITY_URGENT, false },
+	{ "endpoint.recovered", SEVERITY_INFO, false },
+	{ "history.loaded", SEVERITY_INFO, false },
+	{ "config.changed", SEVERITY_INFO, false },
 };
 
 const char *
@@ -67,6 +70,21 @@ event_severity(const char *type)
 		if (strcmp(types[i].name, type) == 0)
 			return (int)types[i].severity;
 	return -1;
+}
+
+static bool
+is_stranger(const char *type)
+{
+	for (size_t i = 0; i < COUNT(types); i++)
+		if (strcmp(types[i].name, type) == 0)
+			return types[i].stranger;
+	return false;
+}
+
+bool
+event_budgeted(const char *type, bool untrusted)
+{
+	return untrusted && (strcmp(type, "claim.held") == 0 || strncmp(type, "mail.", 5) == 0);
 }
 
 /* ---------------------------------------------------------------- the chain */
@@ -138,9 +156,12 @@ link_add(struct db *db, struct link *l, const struct event_new *ev, struct err *
 	struct json *payload = json_object();
 	uint8_t salt[EVENT_SALT_BYTES];
 	const char *text;
+	bool untrusted = ev->untrusted || is_stranger(ev->type);
 	int rc = -1;
 
 	json_put_bool(payload, "history", ev->history);
+	if (untrusted)
+		json_put_bool(payload, "untrusted", true);
 	json_put(payload, "data", json_copy(ev->data));
 	text = json_print(payload, &a);
 	digest_random(salt, sizeof(salt));
@@ -155,7 +176,8 @@ link_add(struct db *db, struct link *l, const struct event_new *ev, struct err *
 	if (sql_run(db, SQL_EVENT_PAYLOAD_ADD, ARGS(arg_int(l->seq), arg_blob(salt, sizeof(salt)),
 		arg_text(text)), e) < 0)
 		goto out;
-	if (ev->history || sql_run(db, SQL_EVENT_WAIT, ARGS(arg_int(l->seq)), e) >= 0)
+	if (ev->history || sql_run(db, SQL_EVENT_WAIT, ARGS(arg_int(l->seq),
+		arg_int(event_budgeted(ev->type, untrusted))), e) >= 0)
 		rc = 0;
 out:
 	json_free(payload);
@@ -199,6 +221,7 @@ payload_read(const char *payload, struct arena *a, struct event *ev, struct err 
 	data = json_get(root, "data");
 	if (data != NULL && json_bool(json_get(root, "history"), &ev->history))
 		ev->data = json_print(data, a);
+	json_bool(json_get(root, "untrusted"), &ev->untrusted);
 	json_free(root);
 	return ev->data != NULL ? 0 : err_what(e, ERR_FATAL, ERR_DATABASE,
 	    "event %lld has a broken payload: run `approvals verify`", (long long)ev->seq);

@@ -28,6 +28,7 @@ struct event_new {
 	const char	*subject;	/* NULL: ref; else what names the subject stably (ref may be a row number) */
 	struct json	*data;		/* taken over and freed */
 	bool		 history;	/* recorded and marked, never routed */
+	bool		 untrusted;	/* of untrusted mail: recorded whole, and told without its text */
 };
 /* Adds it to the chain; one with the same id is there already: nothing happens. */
 int	event_add(struct db *, const struct event_new *, int64_t now_ms, struct err *);
@@ -35,9 +36,11 @@ int	event_add(struct db *, const struct event_new *, int64_t now_ms, struct err 
 struct event {
 	int64_t		 seq, at_ms;
 	const char	*id, *type, *ref;
-	bool		 history;
+	bool		 history, untrusted;
 	const char	*data;		/* JSON; NULL once erased */
 };
+/* Whether it was made by untrusted mail alone, not by a person's decision: it shares the budget (store/budget.h). */
+bool	event_budgeted(const char *type, bool untrusted);
 int	event_get(struct db *, const char *id, struct arena *, struct event *, struct err *);	/* by evt_ id */
 int	event_list_of(struct db *, const char *ref, struct arena *, struct event **, int *n, struct err *);
 /* The oldest event that is not yet fanned out; ev->seq == 0: there is none. */

@@ -3,6 +3,7 @@
 #include <zstd.h>
 
 #include "base/clock.h"
+#include "store/budget.h"
 #include "store/mail.h"
 #include "store/sql.h"
 
@@ -496,6 +497,8 @@ mail_keep(struct db *db, int64_t id, bool trusted, struct span bytes, struct err
 		    ARGS(arg_int(id), arg_int(trusted), arg_int((int64_t)bytes.n),
 			arg_blob(packed, n)),
 		    e);
+	if (rc >= 0 && !trusted)
+		rc = budget_drop_bytes(db, id, e);
 	arena_free(&a);
 	return rc < 0 ? -1 : 0;
 }

@@ -136,6 +136,7 @@ struct message_new {
 };
 /* Replaces what was understood before. */
 int	mail_message(struct db *, int64_t id, const struct message_new *, struct err *);
+/* Of untrusted mail the oldest kept bytes may go for it (store/budget.h). */
 int	mail_keep(struct db *, int64_t id, bool trusted, struct span bytes, struct err *);
 /* The kept bytes, decompressed; p NULL if none are kept. */
 int	mail_kept(struct db *, int64_t id, struct arena *, struct span *bytes, struct err *);

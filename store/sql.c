@@ -26,6 +26,37 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" checked_ms INTEGER NOT NULL, next_ms INTEGER, asks INTEGER NOT NULL DEFAULT 0) STRICT;"
 	" CREATE INDEX signature_due ON signature (next_ms) WHERE next_ms IS NOT NULL;"
 	" PRAGMA user_version = 3",
+	"ALTER TABLE event_waiting ADD COLUMN untrusted INTEGER NOT NULL DEFAULT 0 CHECK (untrusted IN (0, 1));"
+	" CREATE INDEX event_waiting_turn ON event_waiting (untrusted, seq);"
+	" ALTER TABLE delivery ADD COLUMN untrusted INTEGER NOT NULL DEFAULT 0 CHECK (untrusted IN (0, 1));"
+	" DROP INDEX delivery_due; CREATE INDEX delivery_due ON delivery (untrusted, next_ms) WHERE state = 'due';"
+	" CREATE TABLE review ( id INTEGER PRIMARY KEY, claim_id INTEGER REFERENCES claim"
+	" (id), mail_id INTEGER REFERENCES mail (id), decision TEXT NOT NULL CHECK (decision"
+	" IN ('accept', 'reject')), was TEXT NOT NULL, why TEXT NOT NULL CHECK (why <> ''),"
+	" login_uid INTEGER, user TEXT NOT NULL, by_name TEXT, at_ms INTEGER NOT NULL, CHECK"
+	" ((claim_id IS NULL) <> (mail_id IS NULL)) ) STRICT; CREATE INDEX review_claim ON"
+	" review (claim_id) WHERE claim_id IS NOT NULL; CREATE UNIQUE INDEX review_mail ON"
+	" review (mail_id) WHERE mail_id IS NOT NULL; CREATE INDEX claim_review ON claim"
+	" (trusted DESC, made_ms) WHERE state IN ('disputed', 'unconfirmed', 'held'); CREATE"
+	" INDEX mail_review ON mail (id) WHERE fate = 'quarantined'; CREATE INDEX"
+	" message_review ON message (mail_id) WHERE trusted AND kind = ''; CREATE TABLE notice"
+	" ( target TEXT PRIMARY KEY, told_ms INTEGER NOT NULL ) STRICT, WITHOUT ROWID; CREATE"
+	" TABLE gathered ( target TEXT NOT NULL, event_seq INTEGER NOT NULL REFERENCES event"
+	" (seq), told_seq INTEGER REFERENCES event (seq), PRIMARY KEY (target, event_seq) )"
+	" STRICT, WITHOUT ROWID; CREATE INDEX gathered_untold ON gathered (target, event_seq)"
+	" WHERE told_seq IS NULL; CREATE TABLE budget ( name TEXT PRIMARY KEY, since_ms"
+	" INTEGER NOT NULL, used INTEGER NOT NULL ) STRICT, WITHOUT ROWID; INSERT INTO budget"
+	" VALUES ('questions', 0, 0), ('kept-bytes', 0, (SELECT coalesce(sum(length(zstd)), 0)"
+	" FROM mail_bytes WHERE trusted = 0)); CREATE INDEX mail_bytes_untrusted"
+	" ON mail_bytes (mail_id) WHERE trusted = 0; CREATE TRIGGER mail_bytes_added AFTER"
+	" INSERT ON mail_bytes WHEN new.trusted = 0 BEGIN UPDATE budget SET used = used +"
+	" length(new.zstd) WHERE name = 'kept-bytes'; END; CREATE TRIGGER mail_bytes_gone"
+	" AFTER DELETE ON mail_bytes WHEN old.trusted = 0 BEGIN UPDATE budget SET used = used"
+	" - length(old.zstd) WHERE name = 'kept-bytes'; END; CREATE TRIGGER mail_bytes_changed"
+	" AFTER UPDATE ON mail_bytes BEGIN UPDATE budget SET used = used - iif(old.trusted, 0,"
+	" length(old.zstd)) + iif(new.trusted, 0, length(new.zstd)) WHERE name = 'kept-bytes';"
+	" END;"
+	" PRAGMA user_version = 4",
 };
 
 /*
@@ -47,7 +78,8 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 	"SELECT c.id, c.mail_id, c.n, c.state, c.trusted, c.history, c.org_scheme, c.org_number," \
 	" c.merchant_name, c.msn, c.sales_unit_name, c.reasons, c.evidence, c.api, c.asks," \
 	" c.next_ms, c.told_ms, c.made_ms, c.settled_ms, c.approval_id, b.name, s.message_id," \
-	" s.from_domain, s.proof, s.proof_detail, m.arrived_ms" \
+	" s.from_domain, s.proof, s.proof_detail, m.arrived_ms," \
+	" EXISTS (SELECT 1 FROM review AS w WHERE w.claim_id = c.id AND w.decision = 'accept')" \
 	" FROM claim AS c JOIN mail AS m ON m.id = c.mail_id" MAIL_PLACE
 
 #define APPROVAL_SELECT \
@@ -252,7 +284,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    " approval_id = ?6 WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3"
 	    " AND id <> ?4 AND state IN ('held', 'disputed')",
 	[SQL_CLAIM_CAUSE] =
-	    "SELECT lower(hex(m.sha256)) FROM claim AS c JOIN mail AS m ON m.id = c.mail_id"
+	    /* what a claim becomes after a person's decision is news, even if it was that before */
+	    "SELECT lower(hex(m.sha256)) || coalesce((SELECT ' review ' || nullif(count(*), 0)"
+	    " FROM review WHERE claim_id = c.id), '') FROM claim AS c JOIN mail AS m ON m.id = c.mail_id"
 	    " WHERE c.id = ?1 AND m.sha256 IS NOT NULL",
 	[SQL_CLAIM_REASONS] = "UPDATE claim SET reasons = ?2 WHERE id = ?1",
 
@@ -304,10 +338,12 @@ const char *const sql_text[SQL_COUNT] = {
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[SQL_EVENT_PAYLOAD_ADD] =
 	    "INSERT INTO event_payload (seq, salt, payload) VALUES (?1, ?2, ?3)",
-	[SQL_EVENT_WAIT] = "INSERT INTO event_waiting (seq) VALUES (?1)",
+	[SQL_EVENT_WAIT] = "INSERT INTO event_waiting (seq, untrusted) VALUES (?1, ?2)",
 	[SQL_EVENT_GET] = EVENT_SELECT " WHERE v.id = ?1",
 	[SQL_EVENT_OF] = EVENT_SELECT " WHERE v.ref = ?1 ORDER BY v.seq",
-	[SQL_EVENT_WAITING] = EVENT_SELECT " WHERE v.seq = (SELECT min(seq) FROM event_waiting)",
+	[SQL_EVENT_WAITING] = EVENT_SELECT
+	    " WHERE v.seq = (SELECT seq FROM event_waiting WHERE untrusted >= 0"
+	    " ORDER BY untrusted, seq LIMIT 1)",
 	[SQL_EVENT_CHAIN] =
 	    "SELECT v.seq, v.id, v.at_ms, v.type, v.ref, v.\"commit\", v.prev, v.hash,"
 	    " p.seq IS NOT NULL, p.salt, p.payload FROM event AS v LEFT"
@@ -343,11 +379,12 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_EVENT_FANNED_OUT] = "DELETE FROM event_waiting WHERE seq = ?1",
 	[SQL_DELIVERY_ADD] =	/* no change: the target has this event already */
 	    "INSERT INTO delivery (event_seq, endpoint, target, webhook_id, body, state,"
-	    " next_ms, made_ms) SELECT ?1, ?2, ?3, ?4, ?5, 'due', ?6, ?6"
+	    " next_ms, made_ms, untrusted) SELECT ?1, ?2, ?3, ?4, ?5, 'due', ?6, ?6, ?7"
 	    " WHERE NOT EXISTS (SELECT 1 FROM delivery WHERE event_seq = ?1 AND target = ?3)",
 	[SQL_DELIVERY_DUE] =	/* in the order of the index delivery_due: hence the + */
 	    "SELECT id FROM delivery WHERE state = 'due' AND (+next_ms <= ?1 OR next_ms - ?3 > ?1)"
-	    " AND (leased_until_ms <= ?1 OR leased_until_ms - ?3 > ?1) ORDER BY next_ms, id LIMIT ?2",
+	    " AND (leased_until_ms <= ?1 OR leased_until_ms - ?3 > ?1)"
+	    " ORDER BY untrusted, next_ms, id LIMIT ?2",
 	[SQL_DELIVERY_LEASE] =	/* a lease, so that a killed worker's delivery comes back */
 	    "UPDATE delivery SET attempt = attempt + 1, leased_until_ms = ?2 WHERE id = ?1",
 	[SQL_DELIVERY_SETTLE] =	/* no change: a newer lease has it, or a person dropped it */
@@ -359,13 +396,83 @@ const char *const sql_text[SQL_COUNT] = {
 	    " AND attempt = ?2 AND state = 'due' AND leased_until_ms > 0",
 	[SQL_DELIVERY_GET] = DELIVERY_SELECT " WHERE d.id = ?1",
 	[SQL_DELIVERY_OF] = DELIVERY_SELECT " WHERE d.event_seq = ?1 ORDER BY d.id",
-	[SQL_DELIVERY_OURS] = "SELECT count(*) FROM delivery WHERE webhook_id = ?1",
+	[SQL_DELIVERY_OURS] = "SELECT coalesce(body, '') FROM delivery WHERE webhook_id = ?1",
 	[SQL_ATTEMPT_ADD] =
 	    "INSERT INTO attempt (delivery_id, n, at_ms, took_ms, status, error)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
 	[SQL_ATTEMPT_OF] =
 	    "SELECT n, at_ms, took_ms, status, error FROM attempt WHERE delivery_id = ?1"
 	    " ORDER BY n",
+
+	/* -------- what a person decided */
+	[SQL_REVIEW_ADD] =
+	    "INSERT INTO review (claim_id, mail_id, decision, was, why, login_uid, user, by_name,"
+	    " at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	[SQL_REVIEW_OF_CLAIM] =
+	    "SELECT decision, was, why, login_uid, user, by_name, at_ms FROM review"
+	    " WHERE claim_id = ?1 ORDER BY id",
+	[SQL_REVIEW_OF_MAIL] =
+	    "SELECT decision, was, why, login_uid, user, by_name, at_ms FROM review"
+	    " WHERE mail_id = ?1 ORDER BY id",
+	[SQL_REVIEW_ACCEPT] =	/* asked for at once, and for the whole 14 days */
+	    "UPDATE claim SET state = 'pending', asks = 0, next_ms = ?2, told_ms = NULL,"
+	    " settled_ms = NULL WHERE id = ?1 AND state IN ('held', 'rejected')",
+	[SQL_REVIEW_LOOKED] =
+	    "UPDATE claim SET api = ?2 WHERE id = ?1"
+	    " AND state IN ('held', 'disputed', 'unconfirmed')",
+	/*
+	 * Claims (0), then mails (1), the trusted ones of each first: ?1 mailbox or NULL, ?2 since or
+	 * NULL, ?3 how many. A mail with the same bytes as another waits with it.
+	 */
+#define REVIEW_WAITING \
+	"SELECT 0 AS kind, c.id AS row, c.trusted AS trusted, c.made_ms AS at FROM claim AS c" \
+	" WHERE c.state IN ('disputed', 'unconfirmed', 'held') AND (?2 IS NULL OR c.made_ms >= ?2)" \
+	" AND (?1 IS NULL OR ?1 = (SELECT b.name FROM mail AS m" MAIL_PLACE " WHERE m.id = c.mail_id))" \
+	" UNION ALL " \
+	"SELECT 1, m.id, coalesce(s.trusted, 0), m.settled_ms FROM mail AS m" MAIL_PLACE \
+	" WHERE m.id IN (SELECT id FROM mail WHERE fate = 'quarantined' UNION" \
+	"  SELECT mail_id FROM message WHERE trusted AND kind = '')" \
+	" AND m.fate IN ('quarantined', 'read') AND m.same_as IS NULL" \
+	" AND NOT EXISTS (SELECT 1 FROM review WHERE mail_id = m.id)" \
+	" AND (?1 IS NULL OR b.name = ?1) AND (?2 IS NULL OR m.settled_ms >= ?2)"
+	[SQL_REVIEW_WAITING] =
+	    "SELECT kind, row FROM (" REVIEW_WAITING ") ORDER BY trusted DESC, kind, at, row LIMIT ?3",
+	[SQL_REVIEW_COUNT] = "SELECT count(*) FROM (" REVIEW_WAITING ")",
+	[SQL_META_SET] =
+	    "INSERT INTO meta (name, value) VALUES (?1, ?2)"
+	    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+
+	/* -------- what untrusted mail may cost */
+	[SQL_NOTICE_HELD_BACK] =	/* told within ?3 of ?2 (a clock far ahead before holds nothing back), or owed more */
+	    "SELECT EXISTS (SELECT 1 FROM notice WHERE target = ?1 AND told_ms < ?2 + ?3"
+	    " AND told_ms > ?2 - ?3) OR EXISTS (SELECT 1 FROM gathered WHERE target = ?1"
+	    " AND told_seq IS NULL)",
+	[SQL_NOTICE_TOLD] =
+	    "INSERT INTO notice (target, told_ms) VALUES (?1, ?2)"
+	    " ON CONFLICT (target) DO UPDATE SET told_ms = ?2",
+	[SQL_GATHER] =
+	    "INSERT INTO gathered (target, event_seq) VALUES (?1, ?2)"
+	    " ON CONFLICT (target, event_seq) DO NOTHING",
+	[SQL_GATHERED_COUNT] =
+	    "SELECT count(*), coalesce(max(event_seq), 0) FROM gathered WHERE target = ?1 AND told_seq IS NULL"
+	    " AND NOT EXISTS (SELECT 1 FROM notice WHERE target = ?1 AND told_ms < ?2 + ?3"
+	    "  AND told_ms > ?2 - ?3)",
+	[SQL_GATHERED] =	/* what a person must decide stands in front */
+	    "SELECT v.id FROM gathered AS g JOIN event AS v ON v.seq = g.event_seq"
+	    " WHERE g.target = ?1 AND g.told_seq IS NULL ORDER BY v.type <> 'claim.held', v.seq LIMIT ?2",
+	[SQL_GATHERED_TOLD] =
+	    "UPDATE gathered SET told_seq = ?2 WHERE target = ?1 AND told_seq IS NULL"
+	    " AND event_seq <= ?3",
+	[SQL_BUDGET_TAKE] =	/* no change: used up. Begins anew when ?4 has passed, or the clock went back */
+	    "UPDATE budget SET used = ?2 + iif(since_ms > ?5 - ?4 AND since_ms <= ?5, used, 0),"
+	    " since_ms = iif(since_ms > ?5 - ?4 AND since_ms <= ?5, since_ms, ?5) WHERE name = ?1"
+	    " AND ?2 + iif(since_ms > ?5 - ?4 AND since_ms <= ?5, used, 0) <= ?3",
+	[SQL_BUDGET_GIVE] = "UPDATE budget SET used = max(used - ?2, 0) WHERE name = ?1",
+	[SQL_BYTES_OVER] = "SELECT 1 FROM budget WHERE name = 'kept-bytes' AND used > ?1",
+	[SQL_BYTES_OLDEST] =
+	    "SELECT mail_id FROM mail_bytes WHERE trusted = 0 AND mail_id <> ?1 ORDER BY mail_id LIMIT 1",
+	[SQL_BYTES_DROP] = "DELETE FROM mail_bytes WHERE mail_id = ?1",
+	[SQL_BYTES_DROPPED] = "UPDATE mail SET reason = coalesce(reason || '; ', '') || ?2 WHERE id = ?1",
 };
 
 /* ---------------------------------------------------------------- values in */

@@ -53,12 +53,18 @@ enum sql {
 	SQL_DELIVERY_SETTLE, SQL_DELIVERY_RELEASE, SQL_DELIVERY_GET, SQL_DELIVERY_OF,
 	SQL_DELIVERY_OURS,
 	SQL_ATTEMPT_ADD, SQL_ATTEMPT_OF,
+
+	SQL_REVIEW_ADD, SQL_REVIEW_OF_CLAIM, SQL_REVIEW_OF_MAIL, SQL_REVIEW_ACCEPT, SQL_REVIEW_LOOKED,
+	SQL_REVIEW_WAITING, SQL_REVIEW_COUNT, SQL_META_SET,
+	SQL_NOTICE_HELD_BACK, SQL_NOTICE_TOLD, SQL_GATHER, SQL_GATHERED_COUNT, SQL_GATHERED,
+	SQL_GATHERED_TOLD, SQL_BUDGET_TAKE, SQL_BUDGET_GIVE, SQL_BYTES_OVER, SQL_BYTES_OLDEST,
+	SQL_BYTES_DROP, SQL_BYTES_DROPPED,
 	SQL_COUNT
 };
 extern const char *const sql_text[SQL_COUNT];
 
 #define SQL_APPLICATION	1634759286	/* "aprv" in ASCII: application_id of our files */
-#define SQL_VERSION	3		/* user_version: which schema.sql */
+#define SQL_VERSION	4		/* user_version: which schema.sql */
 /* schema.sql, then both numbers above: one transaction's worth. */
 extern const char sql_schema[];
 extern const char sql_schema_mark[];

@@ -54,6 +54,7 @@ class World:
         """names: host names by server (api, crm, smtp, imap) where it is not localhost."""
         self.dir, self.ca, self.dovecot = pathlib.Path(folder), ca, dovecot
         names = names or {}
+        self.program = None  # another than PROGRAM
         self.api = management.Management(certificate, data, names.get("api", "localhost")).start()
         self.receiver = receiver.Receiver(certificate, names.get("crm", "localhost")).start()
         self.smtp = smtp.Smtp(certificate, host=names.get("smtp", "localhost")).start()
@@ -127,7 +128,7 @@ class World:
         """The command line for `approvals ARGS`; writes the configuration as it is now (JSON is YAML)."""
         self.configuration.write_text(json.dumps(self.config, indent=2))
         self.configuration.chmod(0o600)
-        return [str(PROGRAM), "-c", str(self.configuration), *map(str, args)]
+        return [str(self.program or PROGRAM), "-c", str(self.configuration), *map(str, args)]
 
     def start(self, *args, at=None, before=()):
         """Starts it in a process group of its own. before: a program that starts it, with its arguments."""

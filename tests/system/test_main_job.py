@@ -327,9 +327,11 @@ def test_mailboxes_are_worked_on_side_by_side_and_one_that_fails_stops_no_other(
     assert len(world.received("approval.confirmed")) == 1
 
 
-def test_people_get_one_mail_for_each_approval_and_each_held_claim(sample_world):
+def test_people_get_one_mail_for_each_approval_and_each_held_claim_and_one_for_all_that_is_not_proven(sample_world):
     told = [mail for mail in sample_world.smtp.mails if "onboarding-team@example.com" in mail.recipients]
-    assert len(told) == len(expected_approvals()) + sample_world.count("claim", "state IN ('held', 'disputed')")
+    proven = sample_world.count("claim", "trusted AND state IN ('held', 'disputed')")
+    assert sample_world.count("claim", "NOT trusted AND state = 'held'") > 1
+    assert len(told) == len(expected_approvals()) + proven + 1
     assert all(mail.message["Subject"] for mail in told)
 
 

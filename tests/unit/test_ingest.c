@@ -530,7 +530,7 @@ test_our_own_alert_that_comes_back_makes_no_noise(void **state)
 {
 	struct fixture		 *f = *state;
 	struct delivery_new	  d = {.endpoint = "ops", .target = "ops@example.com",
-				      .webhook_id = OURS, .body = "{}"};
+				      .webhook_id = OURS, .body = "NO 987654325, MSN 123456"};
 	struct pass		  p;
 	struct event		  ev;
 	int64_t			  id, told;
