@@ -45,6 +45,7 @@ enum status	status_of(const struct err *);
 struct settings {
 	const char		*path;
 	const char		*database;
+	const char		*hash;		/* of the whole, whatever its layout; NULL: only a part was read */
 	struct http_net		 net;
 	struct mailbox_conf	*mailboxes;
 	int			 mailbox_count;
@@ -78,6 +79,11 @@ void	stop_watch(void);
 /* What the screen's answer depends on: an ignored mail keeps it, so that a version
  * that rescreens can ask again when the screen changed. */
 const char	*screen_hash(const struct settings *, struct arena *);
+/* Adds at most `max` bytes of a file. Of one that cannot be read, nothing: who needs it will say so. */
+struct digest;
+void	digest_file(struct digest *, const char *path, int64_t max);
+/* At the start of a pass that holds the lock: config.changed, if this one works by other things than the last. */
+int	changed_tell(struct app *, int64_t now_ms, struct err *);
 /* Passes over mailboxes, each in a worker process of its own. The database must be closed. */
 enum status	workers_run(struct app *);
 

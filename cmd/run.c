@@ -71,7 +71,10 @@ static enum status
 parts_run(struct app *app, enum status (*const *parts)(struct app *))
 {
 	enum status	status = STATUS_DONE;
+	struct err	e;
 
+	if (changed_tell(app, clock_now_ms(), &e) == -1)
+		return failed("database.failed", &e);
 	for (; *parts && app->db; parts++) {
 		if (stop_asked)
 			return status_worse(status, STATUS_STOPPED);

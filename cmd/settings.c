@@ -1,8 +1,10 @@
 /* Reads the configuration: each module its own section, and every error is told before we stop. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "base/digest.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "ingest/resolver.h"
@@ -66,6 +68,58 @@ network_read(struct conf_node *root, struct settings *s)
 	conf_done(network);
 }
 
+static int
+by_name(const void *a, const void *b)
+{
+	return strcmp(*(const char *const *)a, *(const char *const *)b);
+}
+
+/*
+ * The same for the same settings in another order or layout. Only once all is read: to look at a key is to have
+ * asked for it.
+ */
+static void
+node_digest(struct digest *d, struct conf_node *n, struct arena *a)
+{
+	struct conf_node	 *value;
+	const char		**keys;
+	int			  count = 0;
+
+	if (conf_is_list(n)) {
+		digest_add(d, SPAN_LIT("list"));
+		digest_add_int(d, conf_count(n));
+		for (int i = 0; i < conf_count(n); i++)
+			node_digest(d, conf_item(n, i), a);
+	} else if (conf_is_map(n)) {
+		while (conf_key(n, count, &value))
+			count++;
+		keys = arena_array(a, (size_t)count + 1, sizeof *keys);
+		for (int i = 0; i < count; i++)
+			keys[i] = conf_key(n, i, &value);
+		qsort(keys, (size_t)count, sizeof *keys, by_name);
+		digest_add(d, SPAN_LIT("map"));
+		digest_add_int(d, count);
+		for (int i = 0; i < count; i++) {
+			digest_add(d, span_of(keys[i]));
+			node_digest(d, conf_get(n, keys[i]), a);
+		}
+	} else {
+		digest_add(d, SPAN_LIT("text"));
+		digest_add(d, span_of(conf_scalar(n, NULL)));
+	}
+}
+
+static const char *
+settings_hash(struct conf_node *root, struct arena *a)
+{
+	struct digest	*d = digest_open(0);
+	uint8_t		 hash[DIGEST_BYTES];
+
+	node_digest(d, root, a);
+	digest_close(d, hash);
+	return digest_hex(a, hash, sizeof hash);
+}
+
 int
 settings_read(const char *path, enum settings_part part, struct arena *a, struct settings *s, struct err *e)
 {
@@ -95,5 +149,7 @@ settings_read(const char *path, enum settings_part part, struct arena *a, struct
 	if (conf_errors(c) > 0)
 		return err_what(e, ERR_REJECT, ERR_CONFIG, "%s: %d error%s", s->path, conf_errors(c),
 		    conf_errors(c) == 1 ? "" : "s");
+	if (part != SETTINGS_RULES)
+		s->hash = settings_hash(root, a);
 	return 0;
 }

@@ -19,23 +19,6 @@
 #include "ingest/resolver.h"
 #include "store/event.h"
 
-/* Adds a rule file's bytes. One that cannot be read ends the pass when the children start. */
-static void
-digest_file(struct digest *d, const char *path)
-{
-	char	bytes[4096];
-	FILE	*f = fopen(path, "re");
-	size_t	n = 0, total = 0;
-
-	while (f && total < CONF_MAX_BYTES && (n = fread(bytes, 1, sizeof bytes, f)) > 0) {
-		digest_add(d, (struct span){bytes, n});
-		total += n;
-	}
-	if (f)
-		fclose(f);
-	digest_add_int(d, (int64_t)total);
-}
-
 const char *
 screen_hash(const struct settings *set, struct arena *a)
 {
@@ -50,7 +33,7 @@ screen_hash(const struct settings *set, struct arena *a)
 		digest_add_int(d, -1);	/* a domain moved to the other list is another screen */
 	}
 	for (const char **p = set->rules; *p; p++)
-		digest_file(d, *p);
+		digest_file(d, *p, CONF_MAX_BYTES);
 	digest_close(d, hash);
 	return digest_hex(a, hash, 8);
 }

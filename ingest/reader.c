@@ -653,8 +653,8 @@ reader_check(struct readers *r, struct arena *a, const char **said, struct err *
 
 /* ---- opening and closing */
 
-static const char *
-program_find(struct arena *a)
+const char *
+reader_program(struct arena *a)
 {
 	char	self[4096];	/* PATH_MAX with its NUL */
 	ssize_t	n = readlink("/proc/self/exe", self, sizeof self - 1);
@@ -683,7 +683,7 @@ readers_open(const struct reading_setup *setup, const char *program, struct read
 	if (r == NULL)
 		return no_memory(e, "cannot keep readers", errno);
 	r->setup = setup;
-	r->program = program != NULL ? arena_text(&r->arena, program) : program_find(&r->arena);
+	r->program = program != NULL ? arena_text(&r->arena, program) : reader_program(&r->arena);
 	if (access(r->program, X_OK) != 0) {
 		err_what(e, ERR_FATAL, ERR_CONFIG, "cannot run %s: %s", r->program,
 		    strerror(errno));

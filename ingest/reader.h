@@ -30,6 +30,7 @@ struct readers;
  * Nothing is started yet. `setup` (its role aside) must outlive it. `program` is the path of
  * approvals-reader, NULL: beside our own executable, else in libexec.
  */
+const char *reader_program(struct arena *);	/* that path */
 int	readers_open(const struct reading_setup *setup, const char *program, struct readers **, struct err *);
 void	readers_close(struct readers *);
 

@@ -432,3 +432,27 @@ db_keyed_hash(struct db *db, struct arena *a, const char *what, const char *text
 	digest_close(d, mac);
 	return digest_hex(a, mac, sizeof(mac));
 }
+
+/* ---------------------------------------------------------------- notes */
+
+int
+db_note(struct db *db, const char *name, struct arena *a, const char **text, struct err *e)
+{
+	struct row r;
+	struct span value;
+	int got = sql_one(db, SQL_META_GET, ARGS(arg_text(name)), &r, e);
+
+	*text = NULL;
+	if (got != 1)
+		return got;
+	value = row_blob(&r);
+	*text = arena_textn(a, value.p, value.n);
+	sql_close(&r);
+	return 0;
+}
+
+int
+db_note_set(struct db *db, const char *name, const char *text, struct err *e)
+{
+	return sql_write(db, SQL_META_SET, ARGS(arg_text(name), arg_blob(text, strlen(text))), e);
+}

@@ -37,6 +37,10 @@ int	db_begin(struct db *, struct err *);
 int	db_commit(struct db *, struct err *);
 void	db_rollback(struct db *);	/* fine if nothing is open */
 
+/* What the database remembers under a name of ours; NULL: nothing yet. db_note_set() inside a transaction. */
+int	db_note(struct db *, const char *name, struct arena *, const char **text, struct err *);
+int	db_note_set(struct db *, const char *name, const char *text, struct err *);
+
 /* integrity_check and foreign_key_check: problems as lines in the arena, NULL if there are none. */
 int	db_verify(struct db *, struct arena *, const char **problems, struct err *);
 

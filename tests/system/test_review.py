@@ -172,3 +172,34 @@ def test_an_api_that_is_down_stops_nobody_from_looking(forged):
     result = forged.run("review", "--format", "ndjson")
     assert result.status == 0 and len(result.out.splitlines()) == 2
     assert len(result.lines) == 1 and "review.unasked" in result.err
+
+
+# ---- config.changed
+
+def hashes(world):
+    return [(event["data"]["before"], event["data"]["after"]) for event in world.events("config.changed")]
+
+
+def test_a_change_of_configuration_or_rules_is_in_the_chain_once(world):
+    rules = world.dir / "rules.yaml"
+    rules.write_bytes(open(world.config["rules"][0], "rb").read())
+    rules.chmod(0o600)
+    world.config["rules"] = [str(rules)]
+    world.run("run")
+    world.config = dict(reversed(list(world.config.items())))  # the same, in another order
+    world.run("run")
+    assert hashes(world) == []
+    world.config["sender"]["max_age"] = "20d"
+    world.run("enrich")
+    world.run("run")
+    (before, after), = hashes(world)
+    assert {key for key in after if after[key] != before[key]} == {"configuration"}
+    rules.write_text(rules.read_text() + "# another word\n")
+    world.run("notify")
+    (_, _), (before, after) = hashes(world)
+    assert {key for key in after if after[key] != before[key]} == {"rules"} and after["version"] and after["build"]
+    del world.config["sender"]["max_age"]  # and back again is a change too
+    world.run("run")
+    world.config["sender"]["max_age"] = "20d"
+    world.run("run")
+    assert len(hashes(world)) == 4 and world.run("verify").status == 0
