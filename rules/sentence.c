@@ -226,7 +226,8 @@ word_seen(struct walk *w, size_t start, size_t end, uint8_t where, uint8_t *hits
 	stems_seen(w, (struct span){w->text.p + start, end - start}, where, hits);
 	for (at = h & r->slot_mask; r->slots[at].count > 0 && r->slots[at].hash != h;)
 		at = (at + 1) & r->slot_mask;
-	for (int k = 0; k < r->slots[at].count; k++) {
+	/* the longer first: "payment point" is no payment */
+	for (int k = r->slots[at].count - 1; k >= 0; k--) {
 		int id = r->order[r->slots[at].first + k];
 
 		if (phrase_stands(w->text, start, r->phrases[id])) {

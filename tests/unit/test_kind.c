@@ -83,6 +83,9 @@ test_a_mail_that_approves_a_unit_is_an_approval_without_a_doubt(void **state)
 		"Vi bekrefter at følgende salgssted er godkjent per 17. november 2026.",
 		"Salgsstedet er godkjent. Oppgjør utbetales til kontonummeret som er registrert.",
 		"Godkjent salgssted",
+		"I uke 47 har vi godkjent fire salgssteder.",
+		"Salgsstedet er godkjent. Nye bestillinger kan bli avslått.",
+		"Your merchant's payment point has been approved.",
 		"Your sales unit is live and can start accepting payments.",
 		"Myyntipaikka on avattu ja voi vastaanottaa maksuja.",
 		"Salgsstedet er åpnet og kan ta imot betalinger.",
@@ -170,6 +173,9 @@ static void
 test_a_mail_that_speaks_of_approval_and_gives_none_is_no_approval(void **state)
 {
 	static const char *const t[] = {
+		"Tilgangen som ble bestilt av daglig leder, er godkjent.",
+		"Salgsstedet ble godkjent allerede i april.",
+		"Försäljningsstället godkändes redan i våras.",
 		"Your request has been approved. We will refund the customer within two days.",
 		"Your sales unit is not live yet.",
 		"Is your sales unit live?",
