@@ -29,6 +29,19 @@ attributes_put(struct attributes *a, struct span name, struct span value)
 	}
 }
 
+bool
+attribute_is_read(struct span name)
+{
+	static const char *const names[] = {	/* those above that are no flags, and colspan (read/html.c) */
+		"id", "class", "style", "rowspan", "colspan", "align", "bgcolor", "color", "type",
+	};
+
+	for (size_t k = 0; k < COUNT(names); k++)
+		if (span_is_nocase(name, names[k]))
+			return true;
+	return false;
+}
+
 static bool
 is_digit(char c)
 {

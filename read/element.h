@@ -20,6 +20,8 @@ struct attributes {
 	bool		hidden, open, cite, background, size;
 };
 void		attributes_put(struct attributes *, struct span name, struct span value);
+/* Is the value of an attribute of this name ever looked at? */
+bool		attribute_is_read(struct span name);
 
 unsigned	element_number(struct span, unsigned max);	/* rowspan and its like: 1 to max */
 struct span	element_classes(const struct attributes *, struct arena *);	/* spaces between them */

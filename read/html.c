@@ -45,6 +45,7 @@ struct html {
 	struct arena		*arena;
 	struct reasons		*reasons;
 	struct css		*css;
+	const struct source	*source;
 	struct hidden		 hidden;
 	struct err		*err;
 	uint16_t		 tables;
@@ -98,6 +99,13 @@ line_break(struct html *h, struct flow *f, bool even_empty)
 {
 	hidden_end(&h->hidden, false);
 	flow_break(h->arena, f, even_empty);
+}
+
+/* Of a comment or a style sheet: it may have been taken out before Gumbo saw it. */
+static struct span
+text_of(struct html *h, const GumboNode *node)
+{
+	return source_text(h->source, node->v.text.original_text.data, span_of(node->v.text.text), h->arena);
 }
 
 static bool
@@ -599,7 +607,7 @@ render(struct html *h, const GumboNode *node, const struct look *l, int depth, s
 		break;
 	case GUMBO_NODE_COMMENT:
 		hidden_end(&h->hidden, false);
-		hidden_comment(&h->hidden, span_of(node->v.text.text));
+		hidden_comment(&h->hidden, text_of(h, node));
 		break;
 	case GUMBO_NODE_DOCUMENT:
 	case GUMBO_NODE_TEMPLATE:
@@ -666,7 +674,7 @@ styles_read(struct html *h, const GumboNode *node, int depth)
 			if (styles_read(h, child, depth + 1) < 0)
 				return -1;
 		} else if (child->type == GUMBO_NODE_TEXT &&
-		    css_add(h->css, span_of(child->v.text.text), h->err) < 0) {
+		    css_add(h->css, text_of(h, child), h->err) < 0) {
 			return -1;
 		}
 	}
@@ -698,11 +706,11 @@ tree_read(struct html *h, const GumboOutput *tree, struct rows *out)
 	return 0;
 }
 
-int
-html_read(struct span text, uint16_t alternative, struct arena *a, struct document_part *part, bool *truncated,
-    struct reasons *reasons, struct err *e)
+static int
+source_read(struct span text, const struct source *source, uint16_t alternative, struct arena *a,
+    struct document_part *part, bool *truncated, struct reasons *reasons, struct err *e)
 {
-	struct html		 h = {.arena = a, .reasons = reasons, .css = css_new(a),
+	struct html		 h = {.arena = a, .reasons = reasons, .css = css_new(a), .source = source,
 				    .hidden = hidden_begin(a), .err = e};
 	struct tree		 t = {0};
 	struct document_build	*b = document_begin(a, DOCUMENT_HTML, alternative);
@@ -710,11 +718,9 @@ html_read(struct span text, uint16_t alternative, struct arena *a, struct docume
 	struct rows		 rows = {0};
 	int			 rc = -1;
 
-	if (source_check(text, e) < 0)
-		return -1;
 	if (memchr(text.p, '\0', text.n) != NULL)
 		reasons_add(reasons, "control-characters", true, -1);
-	out = tree_parse(&t, text);
+	out = tree_parse(&t, source->text);
 	if (out == NULL)
 		err_set(e, ERR_REJECT, "more than %d bytes of HTML tree", HTML_MAX_TREE);
 	else
@@ -725,4 +731,26 @@ html_read(struct span text, uint16_t alternative, struct arena *a, struct docume
 	}
 	arena_free(&t.arena);
 	return rc;
+}
+
+int
+html_read(struct span text, uint16_t alternative, struct arena *a, struct document_part *part, bool *truncated,
+    struct reasons *reasons, struct err *e)
+{
+	struct source source;
+
+	if (source_check(text, e) < 0)
+		return -1;
+	source = source_cut(text, a);
+	return source_read(text, &source, alternative, a, part, truncated, reasons, e);
+}
+
+int
+html_read_whole(struct span text, uint16_t alternative, struct arena *a, struct document_part *part, bool *truncated,
+    struct reasons *reasons, struct err *e)
+{
+	const struct source source = {.text = text};
+
+	return source_check(text, e) < 0 ? -1 :
+	    source_read(text, &source, alternative, a, part, truncated, reasons, e);
 }

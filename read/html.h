@@ -29,5 +29,8 @@
 /* Text is valid UTF-8. ERR_REJECT past a bound; *truncated as document_end() says. */
 int	html_read(struct span text, uint16_t alternative, struct arena *, struct document_part *,
 	    bool *truncated, struct reasons *, struct err *);
+/* The same without source_cut(), slower: what tests compare it with. */
+int	html_read_whole(struct span text, uint16_t alternative, struct arena *, struct document_part *,
+	    bool *truncated, struct reasons *, struct err *);
 
 #endif
