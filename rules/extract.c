@@ -107,8 +107,10 @@ names_check(struct work *w, struct choice *c, struct reasons *reasons)
 	if (!is_approval(c) || !c->has_name)
 		return;
 	other = choose(w, NAMES_AS_WRITTEN, &text, NULL);
+	if (other.rule == NULL || is_approval(&other))
+		return;
 	apart = choose(w, NAMES_APART, &text, NULL);
-	if (other.rule != NULL && !is_approval(&other) && apart.rule == c->rule)
+	if (apart.rule == c->rule)
 		reasons_add(reasons, "kind-conflict", true, -1);
 }
 

@@ -110,7 +110,7 @@ label_word_is(const struct rules *r, struct span word, int part)
 	size_t	n;
 
 	return word.n > 0 && word.n <= LABEL_MAX && (n = fold_put(buf, 0, word)) > 1 &&
-	    rules_is_part(r, (struct span){buf + 1, n - 1}, part);
+	    rules_may_begin(r, (struct span){buf + 1, n - 1}) && rules_is_part(r, (struct span){buf + 1, n - 1}, part);
 }
 
 /* ---- what the parts make together */
@@ -360,9 +360,10 @@ could_begin(const struct rules *r, int owner, struct span text, size_t at)
 		return false;
 	n = fold_put(buf, 0, (struct span){text.p + at, n});
 	word = (struct span){buf + 1, n - 1};
-	return n > 1 && (rules_label(r, word, owner) != NULL || rules_label_begins(r, word, owner) ||
-	    (word.p[0] >= '0' && word.p[0] <= '9' && word.n <= NUMBERING_MAX) ||
-	    (word.n > 2 && country_scheme(r, word) != IDENTIFIER_NONE));
+	if (n > 1 && word.p[0] >= '0' && word.p[0] <= '9' && word.n <= NUMBERING_MAX)
+		return true;
+	return n > 1 && rules_may_begin(r, word) && (rules_label(r, word, owner) != NULL ||
+	    rules_label_begins(r, word, owner) || (word.n > 2 && country_scheme(r, word) != IDENTIFIER_NONE));
 }
 
 bool

@@ -252,11 +252,40 @@ label_order(const void *a, const void *b)
 	return c != 0 ? c : (x->owner > y->owner) - (x->owner < y->owner);
 }
 
+static uint32_t
+first_bit(struct span word)
+{
+	return rules_word_hash(word.p, word.n) % RULES_FIRST_BITS;
+}
+
+static void
+first_word_set(struct rules *r, struct span text)
+{
+	struct span	word;
+	uint32_t	bit;
+
+	span_cut(&text, ' ', &word);
+	bit = first_bit(word);
+	r->first_words[bit / 64] |= UINT64_C(1) << bit % 64;
+}
+
 void
 compile_sort_labels(struct rules *r)
 {
 	if (r->label_count > 0)
 		qsort(r->labels, (size_t)r->label_count, sizeof(*r->labels), label_order);
+	for (int i = 0; i < r->label_count; i++)
+		first_word_set(r, r->labels[i].text);
+	for (int i = 0; i < r->country_count; i++)
+		first_word_set(r, r->countries[i].word);
+}
+
+bool
+rules_may_begin(const struct rules *r, struct span word)
+{
+	uint32_t bit = first_bit(word);
+
+	return r->first_words[bit / 64] >> bit % 64 & 1;
 }
 
 /* First label that does not stand before the text. */
@@ -352,6 +381,24 @@ rules_legal_form(const struct rules *r, struct span name)
 	return said;
 }
 
+/* Does the first word of a text begin as that of one of the vendor's names? Most lines end here. */
+static bool
+own_name_begins(const struct rules *r, struct span text)
+{
+	char		buf[FOLD_ROOM(OWN_MAX)];
+	size_t		n = fold_words(buf, fold_put(buf, 0, span_take(text, OWN_MAX)));
+	struct span	first;
+
+	for (int i = 0; n > 1 && i < r->own_name_count; i++) {
+		struct span left = r->own_names[i];
+
+		span_cut(&left, ' ', &first);
+		if (n > first.n && memcmp(buf + 1, first.p, first.n) == 0)
+			return true;
+	}
+	return false;
+}
+
 /* "Vipps MobilePay AS, Oslo" is a footer; "Vipps MobilePay has approved:" is not. */
 bool
 rules_own_line(const struct rules *r, struct span text)
@@ -361,6 +408,8 @@ rules_own_line(const struct rules *r, struct span text)
 	bool	in_word = false;
 
 	text = span_trim(text);
+	if (!own_name_begins(r, text))
+		return false;
 	for (end = 0; end < text.n && end < OWN_MAX; end++) {
 		uint32_t rune;
 

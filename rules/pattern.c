@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "base/arena.h"
+#include "rules/need.h"
 #include "rules/pattern.h"
 
 struct pattern {
@@ -10,6 +11,7 @@ struct pattern {
 	pcre2_match_data	*data;
 	pcre2_match_context	*context;
 	struct span		 subject;
+	struct need		 need;
 };
 
 /* No JIT: W^X stays on, and our texts are small. */
@@ -50,6 +52,7 @@ pattern_open(struct span text, struct pattern **out, struct err *e)
 	if (p == NULL)
 		arena_no_memory();
 	p->code = code;
+	need_read(&p->need, text);
 	p->data = pcre2_match_data_create_from_pattern(code, NULL);
 	p->context = pcre2_match_context_create(NULL);
 	if (p->data == NULL || p->context == NULL)
@@ -133,6 +136,8 @@ pattern_find(struct pattern *p, struct span subject, size_t from)
 {
 	int rc = PCRE2_ERROR_NOMATCH;
 
+	if (from == 0 && need_misses(&p->need, subject))
+		return PATTERN_NO_MATCH;
 	while (from <= subject.n) {
 		struct span	w = window_of(subject, from);
 		size_t		begin = w.p != NULL ? (size_t)(w.p - subject.p) : 0, end = begin + w.n;

@@ -34,7 +34,8 @@ int	pattern_group(const struct pattern *, const char *name);
 
 /*
  * Looks for the pattern in subject from byte `from` on. A long subject is looked at piece by piece, and a
- * match of more than PATTERN_OVERLAP bytes in it may be missed. What is no UTF-8 is PATTERN_LIMIT. After PATTERN_MATCH, pattern_span() gives a group's text (0: the whole match; p NULL
+ * match of more than PATTERN_OVERLAP bytes in it may be missed. What is no UTF-8 is PATTERN_LIMIT, unless
+ * what every match needs (rules/need.h) is not there. After PATTERN_MATCH, pattern_span() gives a group's text (0: the whole match; p NULL
  * if the group took no part) until the next call, as part of the subject.
  */
 enum pattern_result pattern_find(struct pattern *, struct span subject, size_t from);

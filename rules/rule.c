@@ -595,6 +595,7 @@ tables_make(struct compile *c)
 	for (int i = 0; i < c->bit_count; i++)
 		r->phrase_bits[c->bits[i].id] |= c->bits[i].bit;
 	slots_fill(r, c->arena);
+	sentence_stems_make(r, &r->stem_filter);
 	compile_sort_labels(r);
 	rules_sort(r);
 }

@@ -15,6 +15,8 @@
 #define RULES_MAX_RULES		256
 #define RULES_MAX_WORDS		24	/* of a label or phrase: longer ones are no labels */
 
+#define RULES_FIRST_BITS	16384	/* hashes of the first words of labels: some 500 are set */
+
 #define FIELD_COUNTRY	((int)FIELDS)	/* found like a field, but only says the scheme */
 #define FIND_FIELDS	(FIELDS + 1)
 
@@ -108,6 +110,7 @@ struct rules {
 	enum phrase_form	*forms;		/* of each phrase */
 	int			*stems;		/* ids of those that are parts of words */
 	int			 stem_count;
+	struct sentence_stems	 stem_filter;
 	int			*order;		/* ids sorted by text */
 	uint64_t		*phrase_bits;	/* per phrase: of the tests of sentences it belongs to */
 	struct sentence_pair	 pairs[SENTENCE_MAX_BITS];
@@ -122,6 +125,7 @@ struct rules {
 	int			 language_count[LANGUAGES];
 	struct label		*labels;	/* sorted by text, then owner */
 	int			 label_count;
+	uint64_t		 first_words[RULES_FIRST_BITS / 64];	/* of labels and countries: rules_may_begin() */
 	struct field_pattern	*patterns;
 	int			 pattern_count;
 	struct country		*countries;
@@ -145,6 +149,8 @@ struct rules {
 void	rules_file_done(struct rules *, const char *path, struct arena *);
 /* First label with this text that belongs to all or to `owner`; NULL if there is none. */
 const struct label *rules_label(const struct rules *, struct span folded, int owner);
+/* May a label, a part of one or a country be this word or begin with it? False is sure. */
+bool	rules_may_begin(const struct rules *, struct span word);
 /* Does some label go on after these words? */
 bool	rules_label_begins(const struct rules *, struct span folded, int owner);
 /* Does a word, or some words, stand in that list of label_parts? */

@@ -7,19 +7,6 @@
 #define FIRST_YEAR 1990		/* four digits from here on are a year */
 #define LAST_YEAR  2100
 
-/*
- * The first bytes of the stems (of those that end words: the last), up to FILTER_BYTES, as bits by a hash.
- * It tells of nearly every word of a mail that no stem fits, so that their number costs little.
- */
-#define FILTER_BITS	2048	/* some 200 stems leave most of them clear */
-#define FILTER_BYTES	4
-struct filter {
-	struct filter_bits {
-		uint64_t	set[FILTER_BITS / 64];
-		unsigned	lengths;	/* bit n: some stem has n bytes here */
-	} begins, ends, within;
-};
-
 /* Where the walk is: what it has seen of this sentence, and of this clause. */
 struct walk {
 	const struct rules	*rules;
@@ -28,7 +15,6 @@ struct walk {
 	size_t			 from;		/* of the sentence */
 	int			 year;
 	bool			*limit;
-	struct filter		 filter;
 };
 
 static bool
@@ -123,11 +109,11 @@ filter_bit(const char *p, size_t n)
 
 	for (size_t i = 0; i < n; i++)
 		h = h * 31 + (unsigned char)p[i];
-	return h % FILTER_BITS;
+	return h % SENTENCE_STEM_BITS;
 }
 
 static void
-filter_set(struct filter_bits *f, const char *p, size_t n)
+filter_set(struct sentence_stem_bits *f, const char *p, size_t n)
 {
 	size_t bit = filter_bit(p, n);
 
@@ -137,9 +123,9 @@ filter_set(struct filter_bits *f, const char *p, size_t n)
 
 /* May the bytes at p (room of them), or those before `end`, be a stem's? */
 static bool
-filter_has(const struct filter_bits *f, const char *p, size_t room, bool end)
+filter_has(const struct sentence_stem_bits *f, const char *p, size_t room, bool end)
 {
-	for (size_t n = 1; n <= FILTER_BYTES && n <= room; n++) {
+	for (size_t n = 1; n <= SENTENCE_STEM_BYTES && n <= room; n++) {
 		size_t bit;
 
 		if (!(f->lengths >> n & 1))
@@ -151,12 +137,12 @@ filter_has(const struct filter_bits *f, const char *p, size_t room, bool end)
 	return false;
 }
 
-static void
-filter_make(const struct rules *r, struct filter *f)
+void
+sentence_stems_make(const struct rules *r, struct sentence_stems *f)
 {
 	for (int i = 0; i < r->stem_count; i++) {
 		struct span	stem = r->phrases[r->stems[i]];
-		size_t		n = stem.n < FILTER_BYTES ? stem.n : FILTER_BYTES;
+		size_t		n = stem.n < SENTENCE_STEM_BYTES ? stem.n : SENTENCE_STEM_BYTES;
 
 		switch (r->forms[r->stems[i]]) {
 		case PHRASE_BEGINS:
@@ -175,7 +161,7 @@ filter_make(const struct rules *r, struct filter *f)
 }
 
 static bool
-filter_passes(const struct filter *f, struct span word)
+filter_passes(const struct sentence_stems *f, struct span word)
 {
 	if (filter_has(&f->begins, word.p, word.n, false) || filter_has(&f->ends, word.p + word.n, word.n, true))
 		return true;
@@ -204,7 +190,7 @@ stem_fits(struct span word, struct span stem, enum phrase_form form)
 static void
 stems_seen(struct walk *w, struct span word, uint8_t where, uint8_t *hits)
 {
-	if (!filter_passes(&w->filter, word))
+	if (!filter_passes(&w->rules->stem_filter, word))
 		return;
 	for (int i = 0; i < w->rules->stem_count; i++) {
 		int id = w->rules->stems[i];
@@ -243,7 +229,6 @@ sentences_scan(const struct rules *r, struct span text, int year, uint8_t where,
 {
 	struct walk w = {.rules = r, .text = text, .year = year, .limit = limit};
 
-	filter_make(r, &w.filter);
 	for (size_t i = 0; i < text.n; i++) {
 		size_t start = i;
 

@@ -40,6 +40,20 @@ struct sentence_pair {
 };
 
 /*
+ * The first bytes of the stems (of those that end words: the last), up to SENTENCE_STEM_BYTES, as bits by a
+ * hash. It tells of nearly every word of a mail that no stem fits, so that their number costs little.
+ */
+#define SENTENCE_STEM_BITS	2048	/* some 200 stems leave most of them clear */
+#define SENTENCE_STEM_BYTES	4
+struct sentence_stems {
+	struct sentence_stem_bits {
+		uint64_t	set[SENTENCE_STEM_BITS / 64];
+		unsigned	lengths;	/* bit n: some stem has n bytes here */
+	} begins, ends, within;
+};
+void	sentence_stems_make(const struct rules *, struct sentence_stems *);
+
+/*
  * Walks a folded text: sets `where` in hits[id] for each phrase that stands in it, and in *holds the
  * bit of each sentence that some sentence of the text is. year: of the mail, 0 if it is not known.
  * *limit is set if a pattern hit its limit.
