@@ -9,12 +9,6 @@ span_of(const char *s)
 }
 
 bool
-span_eq(struct span a, struct span b)
-{
-	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
-}
-
-bool
 span_is(struct span s, const char *text)
 {
 	return span_eq(s, span_of(text));
@@ -59,20 +53,6 @@ span_trim(struct span s)
 		s.n--;
 	}
 	return s;
-}
-
-struct span
-span_from(struct span s, size_t at)
-{
-	if (at > s.n)
-		at = s.n;
-	return at == 0 ? s : (struct span){s.p + at, s.n - at};
-}
-
-struct span
-span_take(struct span s, size_t n)
-{
-	return (struct span){s.p, n < s.n ? n : s.n};
 }
 
 bool
@@ -159,15 +139,10 @@ rune_decode(const unsigned char *p, size_t n, uint32_t *rune)
 }
 
 size_t
-span_rune(const char *p, size_t n, uint32_t *rune)
+span_rune_long(const char *p, size_t n, uint32_t *rune)
 {
-	size_t len;
+	size_t len = rune_decode((const unsigned char *)p, n, rune);
 
-	if ((unsigned char)p[0] < 0x80) {	/* most of any mail */
-		*rune = (unsigned char)p[0];
-		return 1;
-	}
-	len = rune_decode((const unsigned char *)p, n, rune);
 	if (len > 0)
 		return len;
 	*rune = 0xfffd;

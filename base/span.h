@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -19,14 +20,32 @@ struct span {
 
 #define SPAN_LIT(s) ((struct span){(s), sizeof(s) - 1})
 
+/* What is called for each byte or word of a mail is inline. */
+static inline bool
+span_eq(struct span a, struct span b)
+{
+	return a.n == b.n && (a.n == 0 || memcmp(a.p, b.p, a.n) == 0);
+}
+
+static inline struct span		/* the rest from byte `at`; empty past the end */
+span_from(struct span s, size_t at)
+{
+	if (at > s.n)
+		at = s.n;
+	return at == 0 ? s : (struct span){s.p + at, s.n - at};
+}
+
+static inline struct span		/* at most the first n bytes */
+span_take(struct span s, size_t n)
+{
+	return (struct span){s.p, n < s.n ? n : s.n};
+}
+
 struct span	span_of(const char *);			/* of a C string; NULL gives an empty span */
-bool		span_eq(struct span, struct span);
 bool		span_is(struct span, const char *);	/* equal to a C string */
 bool		span_is_nocase(struct span, const char *);	/* ASCII case folded */
 bool		span_eq_nocase(struct span, struct span);
 struct span	span_trim(struct span);			/* ASCII white space off both ends */
-struct span	span_from(struct span, size_t at);	/* the rest from byte `at`; empty past the end */
-struct span	span_take(struct span, size_t n);	/* at most the first n bytes */
 /* Cuts what stands before the first `c` off the front of *s; false (and the whole) if there is none. */
 bool		span_cut(struct span *s, char c, struct span *before);
 /* Position of `what` in s from byte `at` on, or -1. */
@@ -34,7 +53,15 @@ ptrdiff_t	span_find(struct span s, struct span what, size_t at);
 bool		span_digits(struct span);		/* one or more of '0'..'9' and nothing else */
 bool		span_utf8(struct span);			/* valid UTF-8 (RFC 3629: no surrogates, no overlong) */
 /* Decodes one code point at p (n > 0 bytes left), returns its bytes; invalid: U+FFFD and 1. */
-size_t		span_rune(const char *p, size_t n, uint32_t *rune);
+size_t		span_rune_long(const char *p, size_t n, uint32_t *rune);
+static inline size_t
+span_rune(const char *p, size_t n, uint32_t *rune)
+{
+	if ((unsigned char)p[0] >= 0x80)
+		return span_rune_long(p, n, rune);
+	*rune = (unsigned char)p[0];	/* most of any mail */
+	return 1;
+}
 /* A DNS name: ASCII letters, digits, hyphens and dots, 1 to 253 bytes, no empty label. */
 bool		span_domain(struct span);
 

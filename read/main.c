@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,9 @@ enum {
 	EXIT_FAILED = 1,	/* the stream broke, or --try was refused */
 	EXIT_USAGE = 2,
 };
+
+/* A mail's memory is kept for the next one: asking the kernel again each time costs more than most mails. */
+#define KEPT_BYTES (32 * 1024 * 1024)
 
 #define TRY_BYTES (1024UL * 1024 * 1024)	/* what `--try memory` asks for: more than LOCK_MAX_MEMORY */
 
@@ -262,6 +266,8 @@ child_run(void)
 	const char	*why;
 	int		rc = EXIT_FAILED;
 
+	mallopt(M_MMAP_THRESHOLD, KEPT_BYTES);
+	mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
 	if (frame_recv(STDIN_FILENO, 0, READING_MAX_ANSWER, &c.arena, &type, &payload, &e) < 0)
 		goto out;
 	if (type != FRAME_SETUP || setup_decode(payload, &c.arena, &c.setup, &e) < 0) {

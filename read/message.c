@@ -68,6 +68,16 @@ controls_mend(struct message_door *m, struct span s, struct arena *a, struct rea
 	return (struct span){b.p, b.n};
 }
 
+/* Is a field's text what it is written as? Spaces at its ends are GMime's affair. */
+static bool
+is_as_written(struct span s)
+{
+	for (size_t i = 0; i < s.n; i++)
+		if (s.p[i] < ' ' || s.p[i] > '~' || (s.p[i] == '=' && i + 1 < s.n && s.p[i + 1] == '?'))
+			return false;
+	return s.n == 0 || (s.p[0] != ' ' && s.p[s.n - 1] != ' ');
+}
+
 struct span
 message_decode(struct message_door *m, struct span value, struct arena *a, bool *unclear)
 {
@@ -76,6 +86,8 @@ message_decode(struct message_door *m, struct span value, struct arena *a, bool 
 	bool		 odd = false;
 	char		*decoded;
 
+	if (is_as_written(line))
+		return line;
 	if (!words_are_known(line) || !span_utf8(line) || memchr(line.p, '\0', line.n) != NULL)
 		*unclear = true;
 	decoded = g_mime_utils_header_decode_text(m->options, line.p);

@@ -120,9 +120,17 @@ fold_put(char *out, size_t at, struct span text)
 	size_t	 i = 0;
 
 	while (i < text.n) {
-		uint32_t r;
+		uint32_t r = (unsigned char)text.p[i];
 		char	 mark;
 
+		if (r < 0x80 && fold_is_word(r)) {	/* most of any mail */
+			if (!in_word)
+				out[at++] = ' ';
+			in_word = true;
+			out[at++] = (char)lower(r);
+			i++;
+			continue;
+		}
 		i += span_rune(text.p + i, text.n - i, &r);
 		if (is_invisible(r))
 			continue;

@@ -342,7 +342,15 @@ list_stands(const struct need_list *l, struct span text)
 static bool
 has_odd_case(struct span text)
 {
-	return span_find(text, SPAN_LIT("\xc5\xbf"), 0) >= 0 || span_find(text, SPAN_LIT("\xe2\x84\xaa"), 0) >= 0;
+	struct span before;
+
+	for (struct span left = text; span_cut(&left, '\xc5', &before);)
+		if (left.n > 0 && left.p[0] == '\xbf')
+			return true;
+	for (struct span left = text; span_cut(&left, '\xe2', &before);)
+		if (left.n > 1 && left.p[0] == '\x84' && left.p[1] == '\xaa')
+			return true;
+	return false;
 }
 
 bool
