@@ -2,18 +2,6 @@
 
 #include "base/span.h"
 
-struct span
-span_of(const char *s)
-{
-	return (struct span){s, s != NULL ? strlen(s) : 0};
-}
-
-bool
-span_is(struct span s, const char *text)
-{
-	return span_eq(s, span_of(text));
-}
-
 static unsigned char
 byte_lower(char c)
 {
@@ -29,12 +17,6 @@ span_eq_nocase(struct span a, struct span b)
 		if (byte_lower(a.p[i]) != byte_lower(b.p[i]))
 			return false;
 	return true;
-}
-
-bool
-span_is_nocase(struct span s, const char *text)
-{
-	return span_eq_nocase(s, span_of(text));
 }
 
 static bool

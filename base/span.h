@@ -41,10 +41,26 @@ span_take(struct span s, size_t n)
 	return (struct span){s.p, n < s.n ? n : s.n};
 }
 
-struct span	span_of(const char *);			/* of a C string; NULL gives an empty span */
-bool		span_is(struct span, const char *);	/* equal to a C string */
-bool		span_is_nocase(struct span, const char *);	/* ASCII case folded */
-bool		span_eq_nocase(struct span, struct span);
+bool		span_eq_nocase(struct span, struct span);	/* ASCII case folded */
+
+static inline struct span		/* of a C string; NULL gives an empty span */
+span_of(const char *s)
+{
+	return (struct span){s, s != NULL ? strlen(s) : 0};
+}
+
+static inline bool			/* equal to a C string */
+span_is(struct span s, const char *text)
+{
+	return span_eq(s, span_of(text));
+}
+
+static inline bool
+span_is_nocase(struct span s, const char *text)
+{
+	return s.n == strlen(text) && span_eq_nocase(s, span_of(text));
+}
+
 struct span	span_trim(struct span);			/* ASCII white space off both ends */
 /* Cuts what stands before the first `c` off the front of *s; false (and the whole) if there is none. */
 bool		span_cut(struct span *s, char c, struct span *before);

@@ -17,6 +17,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
@@ -40,6 +41,9 @@ struct child {
 	int	served;
 	rlim_t	cpu_s;		/* its allowance until now */
 	bool	prover;		/* it has no GLib, which ends by SIGTRAP or SIGABRT for want of memory */
+	rlim_t	cpu_max_s;	/* the hard limit, which stays; 0: not asked yet */
+	clockid_t clock;	/* of its CPU time; only if has_clock */
+	bool	has_clock;
 };
 
 struct readers {
@@ -215,12 +219,13 @@ child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
  * that fakes time makes it), counts as all that was allowed.
  */
 static rlim_t
-child_cpu_used(const struct child *c)
+child_cpu_used(struct child *c)
 {
 	struct timespec	ts;
-	clockid_t	clock;
 
-	if (clock_getcpuclockid(c->pid, &clock) != 0 || clock_gettime(clock, &ts) != 0)
+	if (!c->has_clock)
+		c->has_clock = clock_getcpuclockid(c->pid, &c->clock) == 0;
+	if (!c->has_clock || clock_gettime(c->clock, &ts) != 0)
 		return c->cpu_s;
 	if (ts.tv_sec < 0 || (rlim_t)ts.tv_sec > c->cpu_s)
 		return c->cpu_s;
@@ -234,13 +239,16 @@ child_allow(struct child *c)
 	/* one more, since it is counted in whole seconds */
 	rlim_t		want = child_cpu_used(c) + READER_CPU_SECONDS + 1;
 
-	if (prlimit(c->pid, RLIMIT_CPU, NULL, &l) != 0)
-		return;		/* it is dead, which the next write finds out */
+	if (want == c->cpu_s)
+		return;		/* most mails take less than its clock's second */
+	if (c->cpu_max_s == 0) {
+		if (prlimit(c->pid, RLIMIT_CPU, NULL, &l) != 0)
+			return;	/* it is dead, which the next write finds out */
+		c->cpu_max_s = l.rlim_max;
+	}
 	/* the soft limit alone: only root may raise the hard one again */
-	if (l.rlim_max == RLIM_INFINITY || want < l.rlim_max)
-		l.rlim_cur = want;
-	else
-		l.rlim_cur = l.rlim_max;
+	l.rlim_max = c->cpu_max_s;
+	l.rlim_cur = l.rlim_max == RLIM_INFINITY || want < l.rlim_max ? want : l.rlim_max;
 	if (prlimit(c->pid, RLIMIT_CPU, &l, NULL) == 0)
 		c->cpu_s = want;
 }
@@ -272,10 +280,19 @@ static int
 question_send(int fd, enum frame_type type, struct span payload, int64_t deadline_ms)
 {
 	uint32_t	n = (uint32_t)payload.n;
-	const char	head[FRAME_HEAD] = {
+	char		head[FRAME_HEAD] = {
 		(char)type, (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n
 	};
+	struct iovec	both[2] = {{head, sizeof head}, {(char *)(uintptr_t)payload.p, payload.n}};
+	struct msghdr	m = {.msg_iov = both, .msg_iovlen = 2};
+	ssize_t		done = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
 
+	if (done >= (ssize_t)sizeof head) {
+		payload = span_from(payload, (size_t)done - sizeof head);
+		return send_part(fd, payload.p, payload.n, deadline_ms);
+	}
+	if (done > 0 || (done < 0 && errno != EAGAIN && errno != EINTR))
+		return -1;	/* a stream takes a part of five bytes from nobody alive */
 	if (send_part(fd, head, sizeof head, deadline_ms) != 0)
 		return -1;
 	return send_part(fd, payload.p, payload.n, deadline_ms);

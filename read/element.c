@@ -9,9 +9,9 @@
 void
 attributes_put(struct attributes *a, struct span name, struct span value)
 {
-	static const struct { const char *name; size_t at; bool flag; } known[] = {
-#define TEXT(n) { #n, offsetof(struct attributes, n), false }
-#define FLAG(n) { #n, offsetof(struct attributes, n), true }
+	static const struct { struct span name; size_t at; bool flag; } known[] = {
+#define TEXT(n) { {#n, sizeof(#n) - 1}, offsetof(struct attributes, n), false }
+#define FLAG(n) { {#n, sizeof(#n) - 1}, offsetof(struct attributes, n), true }
 		TEXT(id), TEXT(class), TEXT(style), TEXT(rowspan), TEXT(align), TEXT(bgcolor),
 		TEXT(color), TEXT(type), FLAG(hidden), FLAG(open), FLAG(cite), FLAG(background), FLAG(size),
 #undef TEXT
@@ -19,7 +19,7 @@ attributes_put(struct attributes *a, struct span name, struct span value)
 	};
 
 	for (size_t k = 0; k < COUNT(known); k++) {
-		if (!span_is_nocase(name, known[k].name))
+		if (name.n != known[k].name.n || !span_eq_nocase(name, known[k].name))
 			continue;
 		if (known[k].flag)
 			*(bool *)((char *)a + known[k].at) = true;
@@ -92,6 +92,8 @@ element_is_mail_quote(const struct attributes *a)
 		"tutanota_quote", "mail_quote", "WordSection1_quote", "reply-quote",
 	};
 
+	if (a->class.n == 0 && a->id.n == 0)
+		return false;
 	for (size_t i = 0; i < COUNT(names); i++)
 		if (span_find(span_take(a->class, ELEMENT_MAX_NAME), span_of(names[i]), 0) >= 0 ||
 		    span_find(span_take(a->id, ELEMENT_MAX_NAME), span_of(names[i]), 0) >= 0)

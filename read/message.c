@@ -219,10 +219,12 @@ fields_check(struct walk *w, GMimeObject *o)
 static void
 encoding_check(struct walk *w, GMimePart *part)
 {
-	const char *said = g_mime_object_get_header(GMIME_OBJECT(part), "Content-Transfer-Encoding");
+	const char *said;
 
-	if (said != NULL && span_trim(span_of(said)).n > 0 &&
-	    g_mime_part_get_content_encoding(part) == GMIME_CONTENT_ENCODING_DEFAULT)
+	if (g_mime_part_get_content_encoding(part) != GMIME_CONTENT_ENCODING_DEFAULT)
+		return;
+	said = g_mime_object_get_header(GMIME_OBJECT(part), "Content-Transfer-Encoding");
+	if (said != NULL && span_trim(span_of(said)).n > 0)
 		doubt(w, "ambiguous-mime");
 }
 

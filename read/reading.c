@@ -151,10 +151,17 @@ frame_send(int fd, enum frame_type type, struct span payload, struct err *e)
 		(unsigned char)(payload.n >> 16), (unsigned char)(payload.n >> 8),
 		(unsigned char)payload.n,
 	};
+	char small[4096];	/* most answers: one write */
 
 	if (payload.n > READING_MAX_FRAME)
 		return err_set(e, ERR_REJECT, "a frame of %zu bytes, more than %d", payload.n,
 		    READING_MAX_FRAME);
+	if (payload.n <= sizeof small - sizeof head) {
+		memcpy(small, head, sizeof head);
+		if (payload.n > 0)
+			memcpy(small + sizeof head, payload.p, payload.n);
+		return frame_drain(fd, small, sizeof head + payload.n, e);
+	}
 	if (frame_drain(fd, (const char *)head, sizeof head, e) < 0)
 		return -1;
 	return frame_drain(fd, payload.p, payload.n, e);

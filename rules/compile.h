@@ -26,6 +26,7 @@ struct phrase_bit {
 struct compile {
 	struct arena	*arena;
 	struct rules	*r;
+	uint32_t	*phrase_hashes;	/* of each phrase: comparing all texts took a tenth of a child's start */
 	struct set	*sets;
 	int		 set_count;
 	struct phrase_bit *bits;

@@ -36,6 +36,7 @@ phrase_id(struct compile *c, struct conf_node *n)
 	struct rules		*r = c->r;
 	enum phrase_form	 form;
 	struct span		 text;
+	uint32_t		 hash;
 
 	if (!compile_fold(c, n, &text))
 		return -1;
@@ -44,8 +45,9 @@ phrase_id(struct compile *c, struct conf_node *n)
 		conf_wrong(conf_of(n), n, "is more than one word: only one may have a *");
 		return -1;
 	}
+	hash = rules_word_hash(text.p, text.n);
 	for (int i = 0; i < r->phrase_count; i++)
-		if (r->forms[i] == form && span_eq(r->phrases[i], text))
+		if (c->phrase_hashes[i] == hash && r->forms[i] == form && span_eq(r->phrases[i], text))
 			return i;
 	if (r->phrase_count == RULES_MAX_PHRASES) {
 		conf_wrong(conf_of(n), n, "is one phrase too many (%d)", RULES_MAX_PHRASES);
@@ -53,6 +55,8 @@ phrase_id(struct compile *c, struct conf_node *n)
 	}
 	r->phrases = compile_grow(c->arena, r->phrases, r->phrase_count, sizeof(*r->phrases));
 	r->forms = compile_grow(c->arena, r->forms, r->phrase_count, sizeof(*r->forms));
+	c->phrase_hashes = compile_grow(c->arena, c->phrase_hashes, r->phrase_count, sizeof(*c->phrase_hashes));
+	c->phrase_hashes[r->phrase_count] = hash;
 	r->phrases[r->phrase_count] = text;
 	r->forms[r->phrase_count] = form;
 	if (form != PHRASE_WORDS) {

@@ -160,15 +160,20 @@ sentence_stems_make(const struct rules *r, struct sentence_stems *f)
 	}
 }
 
-static bool
+/* The forms whose stems may fit a word, as bits. */
+static unsigned
 filter_passes(const struct sentence_stems *f, struct span word)
 {
-	if (filter_has(&f->begins, word.p, word.n, false) || filter_has(&f->ends, word.p + word.n, word.n, true))
-		return true;
+	unsigned forms = 0;
+
+	if (filter_has(&f->begins, word.p, word.n, false))
+		forms |= 1u << PHRASE_BEGINS;
+	if (filter_has(&f->ends, word.p + word.n, word.n, true))
+		forms |= 1u << PHRASE_ENDS;
 	for (size_t i = 0; i < word.n; i++)
 		if (filter_has(&f->within, word.p + i, word.n - i, false))
-			return true;
-	return false;
+			return forms | 1u << PHRASE_WITHIN;
+	return forms;
 }
 
 static bool
@@ -190,12 +195,14 @@ stem_fits(struct span word, struct span stem, enum phrase_form form)
 static void
 stems_seen(struct walk *w, struct span word, uint8_t where, uint8_t *hits)
 {
-	if (!filter_passes(&w->rules->stem_filter, word))
+	unsigned forms = filter_passes(&w->rules->stem_filter, word);
+
+	if (forms == 0)
 		return;
 	for (int i = 0; i < w->rules->stem_count; i++) {
 		int id = w->rules->stems[i];
 
-		if (!stem_fits(word, w->rules->phrases[id], w->rules->forms[id]))
+		if (!(forms >> w->rules->forms[id] & 1) || !stem_fits(word, w->rules->phrases[id], w->rules->forms[id]))
 			continue;
 		hits[id] |= where;
 		phrase_seen(w, id);
