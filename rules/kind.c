@@ -289,7 +289,14 @@ trace_put(struct arena_buf *b, const struct rule *rule, const struct condition *
 		while (text.n > 0 && ((unsigned char)text.p[text.n] & 0xc0) == 0x80)
 			text.n--;
 	}
-	arena_putf(b, "%s: %s: %s \"%.*s\"", rule->name, k->mark, modes[k->mode], (int)text.n, text.p);
+	arena_puts(b, rule->name);	/* for each rule of each mail: printf() would take longer than the rule */
+	arena_puts(b, ": ");
+	arena_puts(b, k->mark);
+	arena_puts(b, ": ");
+	arena_puts(b, modes[k->mode]);
+	arena_puts(b, " \"");
+	arena_put(b, text.p, text.n);
+	arena_puts(b, "\"");
 	if (t == NULL && k->count > 1)
 		arena_putf(b, " and %d more", k->count - 1);
 	arena_puts(b, "\n");

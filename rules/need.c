@@ -173,20 +173,37 @@ alternative_next(struct span *s, struct span *one)
 
 /* ---- lists */
 
+static void
+byte_set(unsigned char *set, char byte)
+{
+	unsigned char c = (unsigned char)byte;
+
+	set[c / 8] |= (unsigned char)(1u << c % 8);
+	if (c >= 'a' && c <= 'z')
+		c = (unsigned char)(c - 32);
+	set[c / 8] |= (unsigned char)(1u << c % 8);
+}
+
+static bool
+byte_in(const unsigned char *set, char byte)
+{
+	unsigned char c = (unsigned char)byte;
+
+	return set[c / 8] >> c % 8 & 1;
+}
+
 static bool
 word_add(struct need_list *l, const char *p, size_t n)
 {
-	unsigned char c;
-
 	if (l->count == NEED_MAX_WORDS || n == 0 || n > NEED_MAX_WORD)
 		return false;
 	memcpy(l->word[l->count], p, n);
 	l->length[l->count++] = (unsigned char)n;
-	c = (unsigned char)p[0];
-	l->first[c / 8] |= (unsigned char)(1u << c % 8);
-	if (c >= 'a' && c <= 'z')
-		c = (unsigned char)(c - 32);
-	l->first[c / 8] |= (unsigned char)(1u << c % 8);
+	byte_set(l->first, p[0]);
+	if (n > 1)
+		byte_set(l->second, p[1]);
+	else
+		memset(l->second, 0xff, sizeof l->second);
 	return true;
 }
 
@@ -329,12 +346,10 @@ word_stands(const struct need_list *l, struct span text)
 static bool
 list_stands(const struct need_list *l, struct span text)
 {
-	for (size_t i = 0; i < text.n; i++) {
-		unsigned char c = (unsigned char)text.p[i];
-
-		if ((l->first[c / 8] >> c % 8 & 1) && word_stands(l, span_from(text, i)))
+	for (size_t i = 0; i < text.n; i++)
+		if (byte_in(l->first, text.p[i]) && (i + 1 == text.n || byte_in(l->second, text.p[i + 1])) &&
+		    word_stands(l, span_from(text, i)))
 			return true;
-	}
 	return false;
 }
 

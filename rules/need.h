@@ -18,7 +18,7 @@
 
 /* One of these words stands in each text that the pattern fits. ASCII in lower case, or one character. */
 struct need_list {
-	unsigned char	first[256 / 8];		/* bits of first bytes, in both cases */
+	unsigned char	first[256 / 8], second[256 / 8];	/* bits of first and second bytes, in both cases */
 	char		word[NEED_MAX_WORDS][NEED_MAX_WORD];
 	unsigned char	length[NEED_MAX_WORDS];
 	int		count;

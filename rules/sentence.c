@@ -102,35 +102,46 @@ sentence_end(struct walk *w, size_t end)
 	w->from = end;
 }
 
-static size_t
-filter_bit(const char *p, size_t n)
+/* The next byte of a stem's hash, and the bit of one that ends there. */
+static uint32_t
+filter_hash(uint32_t h, char c)
 {
-	uint32_t h = (uint32_t)n;
-
-	for (size_t i = 0; i < n; i++)
-		h = h * 31 + (unsigned char)p[i];
-	return h % SENTENCE_STEM_BITS;
+	return h * 31 + (unsigned char)c;
 }
 
-static void
-filter_set(struct sentence_stem_bits *f, const char *p, size_t n)
+static size_t
+filter_bit(uint32_t h, size_t n)
 {
-	size_t bit = filter_bit(p, n);
+	return (h ^ h >> 11 ^ (uint32_t)n << 5) % SENTENCE_STEM_BITS;
+}
 
+/* From p on n bytes, or before p, the last first. */
+static void
+filter_set(struct sentence_stem_bits *f, const char *p, size_t n, bool before)
+{
+	uint32_t h = 0;
+	size_t	 bit;
+
+	for (size_t i = 0; i < n; i++)
+		h = filter_hash(h, before ? p[-(ptrdiff_t)i - 1] : p[i]);
+	bit = filter_bit(h, n);
 	f->set[bit / 64] |= UINT64_C(1) << bit % 64;
 	f->lengths |= 1U << n;
 }
 
-/* May the bytes at p (room of them), or those before `end`, be a stem's? */
+/* May the bytes from p on (room of them), or those before p, be a stem's? */
 static bool
-filter_has(const struct sentence_stem_bits *f, const char *p, size_t room, bool end)
+filter_has(const struct sentence_stem_bits *f, const char *p, size_t room, bool before)
 {
+	uint32_t h = 0;
+
 	for (size_t n = 1; n <= SENTENCE_STEM_BYTES && n <= room; n++) {
 		size_t bit;
 
+		h = filter_hash(h, before ? p[-(ptrdiff_t)n] : p[n - 1]);
 		if (!(f->lengths >> n & 1))
 			continue;
-		bit = filter_bit(end ? p - n : p, n);
+		bit = filter_bit(h, n);
 		if (f->set[bit / 64] >> bit % 64 & 1)
 			return true;
 	}
@@ -146,13 +157,13 @@ sentence_stems_make(const struct rules *r, struct sentence_stems *f)
 
 		switch (r->forms[r->stems[i]]) {
 		case PHRASE_BEGINS:
-			filter_set(&f->begins, stem.p, n);
+			filter_set(&f->begins, stem.p, n, false);
 			break;
 		case PHRASE_ENDS:
-			filter_set(&f->ends, stem.p + stem.n - n, n);
+			filter_set(&f->ends, stem.p + stem.n, n, true);
 			break;
 		case PHRASE_WITHIN:
-			filter_set(&f->within, stem.p, n);
+			filter_set(&f->within, stem.p, n, false);
 			break;
 		case PHRASE_WORDS:
 			break;
