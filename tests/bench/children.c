@@ -184,7 +184,7 @@ mail_split(const struct reading_setup *setup, struct rules *rules, struct messag
 
 	screen_candidate(setup, rules, door, header);
 	t[1] = seconds();
-	rc = prove(setup, mail, &a, &proof, &e);
+	rc = prove(&(struct prover){.setup = setup}, 0, mail, &a, &proof, &e);
 	t[2] = seconds();
 	if (rc == 0)
 		rc = message_read(door, mail, &a, &message, &e);
