@@ -50,9 +50,8 @@ country_of(const struct rules *r, const struct finding *f, int count)
 	return said;
 }
 
-/* The vendor's own numbers stand in its footers. */
-static bool
-is_own(const struct rules *r, const struct finding *f)
+bool
+claims_own(const struct rules *r, const struct finding *f)
 {
 	for (int i = 0; i < r->own_count; i++) {
 		struct span		own = r->own_numbers[i];
@@ -183,7 +182,7 @@ values_make(struct builder *b, const struct finding *f, int count)
 	for (int i = 0; i < count; i++) {
 		struct value *v = &b->values[b->value_count];
 
-		if (f[i].field == FIELD_COUNTRY || (f[i].field == FIELD_ORG_NUMBER && is_own(b->rules, &f[i])))
+		if (f[i].field == FIELD_COUNTRY || (f[i].field == FIELD_ORG_NUMBER && claims_own(b->rules, &f[i])))
 			continue;
 		*v = (struct value){.found = &f[i], .text = f[i].text, .usable = true};
 		if (f[i].field == FIELD_ORG_NUMBER)
@@ -292,17 +291,34 @@ only_value(const struct builder *b, int field, bool *several)
 	return one;
 }
 
-/* A merchant given once holds for all units; a second one outside of any unit could hold for any. */
+/* Does another record that has this value belong to another merchant, by its number or name (`by`)? */
+static bool
+is_others(const struct builder *b, const struct record *r, const struct value *one, int field, int by)
+{
+	for (int i = 0; i < b->record_count && one != NULL && r->v[by] != NULL; i++) {
+		const struct record *o = &b->records[i];
+
+		if (o->v[field] == one && o->v[by] != NULL && !value_same(o->v[by], r->v[by]))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * A merchant given once holds for all units, but not its name for one with another number; a second one
+ * outside of any unit could hold for any.
+ */
 static void
 share(struct builder *b, int field)
 {
+	int			 by = field == FIELD_ORG_NUMBER ? FIELD_MERCHANT_NAME : FIELD_ORG_NUMBER;
 	bool			 several;
 	const struct value	*one = only_value(b, field, &several);
 
 	for (int i = 0; i < b->record_count; i++) {
 		struct record *r = &b->records[i];
 
-		if (r->v[field] == NULL)
+		if (r->v[field] == NULL && !is_others(b, r, one, field, by))
 			r->v[field] = one;
 		if (several && (r->v[field] == NULL || !is_unit(r)))
 			b->conflict |= 1u << field;

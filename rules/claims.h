@@ -18,6 +18,8 @@ struct claim_list {
 
 struct claim_list	claims_make(const struct rules *, const struct finding *, int count,
 			    struct arena *);
+/* One of the vendor's own numbers, as in its footers? */
+bool	claims_own(const struct rules *, const struct finding *);
 /* Do two readings of the same text say the same? Fields that only one of them has are no contradiction. */
 bool	claims_agree(const struct claim_list *, const struct claim_list *);
 

@@ -1,6 +1,7 @@
 #include <limits.h>
 #include <string.h>
 
+#include "rules/claims.h"
 #include "rules/fields.h"
 #include "rules/label.h"
 #include "rules/prose.h"
@@ -167,6 +168,20 @@ find_names(struct finder *f)
 	}
 }
 
+/* An empty line in a table drawn with marks: below it comes a row of values. */
+static bool
+is_gap(const struct finder *f, size_t line)
+{
+	const struct row	*above = &f->rows[line - 1], *below = above + 2;
+	size_t			 c;
+
+	if (f->rows[line].count != 1 || f->rows[line].cells[0].text.n > 0 || line + 1 >= f->read.part->count ||
+	    !above->barred || !below->barred || above->count != below->count)
+		return false;
+	c = next_filled(f, line + 1, 0);
+	return c < below->count && !heading_read(&f->read, below->cells[c].text).is;
+}
+
 static void
 prepare(struct finder *f)
 {
@@ -192,6 +207,8 @@ prepare(struct finder *f)
 		else if (f->rows[i].count == 1 && f->rows[i].cells[0].text.n == 0 &&
 		    f->read.part->lines[i].cells[0].n > 0)
 			f->grid[i] = i > 0 && f->grid[i - 1] > tables ? run : 0;	/* a ruler in a table */
+		else if (i > 0 && is_gap(f, i))
+			f->grid[i] = run;
 		else if (f->rows[i].count > 1)
 			f->grid[i] = i > 0 && f->grid[i - 1] > tables ? run : ++run;
 	}
@@ -297,6 +314,8 @@ found_add(struct finder *f, const struct heading *h, size_t line, size_t cell, s
 
 	if (text.n == 0 || x.field == (int)FIELDS + 1)
 		return;
+	if (x.field == FIELD_MERCHANT_NAME || x.field == FIELD_SALES_UNIT_NAME)
+		x.text = value_without_place(f->read.rules, x.field, piece->listed, text);
 	if (x.field == FIELD_MSN || x.field == FIELD_ORG_NUMBER)
 		x.text = value_alone(f->read.rules, x.field, text);
 	if (x.field == FIELD_MERCHANT_NAME || x.field == FIELD_SALES_UNIT_NAME ||
@@ -315,7 +334,8 @@ found_add(struct finder *f, const struct heading *h, size_t line, size_t cell, s
 		text = x.text;		/* what comes after a number may say anything */
 	if (hidden->to < at + text.n)
 		hidden->to = at + text.n;
-	fields_put(o, f->read.arena, x);
+	if (x.text.n > 0)
+		fields_put(o, f->read.arena, x);
 	if (y.field >= 0)
 		fields_put(o, f->read.arena, y);
 }
@@ -398,6 +418,26 @@ row_fits(struct finder *f, size_t header, size_t line, size_t skip)
 	return false;
 }
 
+/* Does a line with marks and an MSN of its own follow a table drawn with marks? Then a row was not read. */
+static bool
+row_is_missed(struct finder *f, size_t header, size_t line)
+{
+	struct span	text;
+	size_t		marks = 0, n;
+	bool		number = false;
+
+	if (!f->rows[header].barred || line >= f->read.part->count || f->rows[line].barred)
+		return false;
+	for (size_t c = 0; c < f->rows[line].count; c++) {
+		text = cell_at(f, line, c);
+		for (size_t i = 0; i < text.n; i++)
+			marks += strchr("|;/\xb7\xa2", text.p[i]) != NULL;	/* last bytes of two dots */
+		for (size_t at = 0; (n = label_word(text, &at)) > 0; at += n)
+			number = number || value_typed(FIELD_MSN, text, at) == at + n;
+	}
+	return number && marks > 1;
+}
+
 /* Returns the line after the last row. */
 static size_t
 header_rows(struct finder *f, size_t header)
@@ -420,6 +460,8 @@ header_rows(struct finder *f, size_t header)
 			if (head_at(f, header, c + skip)->is && cell_at(f, line, c).n > 0)
 				found_add(f, head_at(f, header, c + skip), line, c, 0, f->group);
 	}
+	if (row_is_missed(f, header, line))
+		f->out->stray |= 1u << FIELD_MSN;
 	return line;
 }
 
@@ -513,7 +555,7 @@ below_label(struct finder *f, const struct heading *h, size_t line)
 	if ((h->field == FIELD_MSN || h->field == FIELD_ORG_NUMBER) && !h->plain &&
 	    value_typed(h->field, text, 0) == 0)
 		return line;
-	found_add(f, h, next, c, 0, 0);
+	found_add(f, h, next, c, (size_t)(value_without_bullet(text).p - text.p), 0);
 	return next;
 }
 
@@ -654,7 +696,8 @@ find_prose(struct finder *f)
 	size_t		line = 0, start;
 
 	for (int i = 0; i < f->out->count; i++)
-		p.missing &= ~(1u << f->out->list[i].field);
+		if (f->out->list[i].field != FIELD_ORG_NUMBER || !claims_own(f->read.rules, &f->out->list[i]))
+			p.missing &= ~(1u << f->out->list[i].field);
 	for (int i = 0; i < f->out->count; i++)
 		p.last = f->out->list[i].line;
 	while (line < f->read.part->count) {

@@ -121,6 +121,17 @@ unknown_label(struct span text, size_t at)
 	return i > at && i + 1 < text.n && text.p[i] == ':' && text.p[i + 1] == ' ' && spaces < 3;
 }
 
+/* "Fjord AS (Norway": the parenthesis that ends here began in it. */
+static bool
+is_open(struct span s)
+{
+	int open = 0;
+
+	for (size_t i = 0; i < s.n; i++)
+		open += (s.p[i] == '(') - (s.p[i] == ')');
+	return open > 0;
+}
+
 /*
  * Where the next label of this cell begins: after a mark, or after a number and a space. Returns false if
  * there is none; else *end is where the value before it ends.
@@ -145,7 +156,7 @@ next_label(const struct rows_reader *f, struct span text, size_t from, size_t ty
 			i = at - 1;	/* the marks between lead to the same place */
 			continue;
 		}
-		*end = i;
+		*end = text.p[i] == ')' && is_open((struct span){text.p + from, i - from}) ? i + 1 : i;
 		*next = at;
 		return true;
 	}
@@ -167,22 +178,34 @@ without_closing(struct span s)
 	return span_trim(s);
 }
 
+/* A mark that parts fields here and may part what is in them as well. */
+static bool
+parts_names(struct span text, size_t at)
+{
+	uint32_t r;
+
+	span_rune(text.p + at, text.n - at, &r);
+	return r == '|' || r == 0xb7 || r == 0x2022;
+}
+
 static size_t
 cell_split(const struct rows_reader *f, struct span text, uint16_t cell, struct piece *out, size_t max)
 {
 	struct heading	h = heading_read(f, text);
 	size_t		n = 0, at = 0, end, next;
+	bool		listed = false;
 
 	while (((h.is && h.value) || n > 0) && n + 1 < max) {
 		size_t from = h.is && h.value ? h.value_at : at, typed = h.is ? value_typed(h.field, text, from) : 0;
 
 		if (!next_label(f, text, typed > 0 ? typed : from, typed, &end, &next))
 			break;
-		out[n++] = (struct piece){without_closing((struct span){text.p + at, end - at}), at, cell};
+		listed = listed || parts_names(text, end);
+		out[n++] = (struct piece){without_closing((struct span){text.p + at, end - at}), at, cell, listed};
 		at = next;
 		h = heading_at(f, text, at);
 	}
-	out[n] = (struct piece){n > 0 ? without_closing(span_from(text, at)) : text, at, cell};
+	out[n] = (struct piece){n > 0 ? without_closing(span_from(text, at)) : text, at, cell, listed};
 	return n + 1;
 }
 
@@ -200,52 +223,173 @@ is_ruler(struct span text)
 	return marks >= RULER_MIN;
 }
 
-/* Does the line begin a table drawn with "|": with one at its start, or all labels between them? */
-static bool
-has_bars(const struct rows_reader *f, const struct document_line *l, size_t bars_above)
+/* ---- tables drawn with marks */
+
+/* The marks that part the cells of a line, and how many of them it has. */
+struct bars {
+	const char	*mark;		/* NULL: none */
+	size_t		 count;
+	struct span	 text;		/* what they part: a line, or what stands in parentheses at its end */
+};
+
+static size_t
+marks_count(struct span text, const char *mark)
 {
-	size_t		bars = 0, labels = 0, at = 0;
-	struct span	text = l->cells[0];
+	size_t	n = 0;
+	ptrdiff_t	at = 0;
 
-	if (f->part->kind != DOCUMENT_PLAIN || text.n == 0)
-		return false;
-	for (size_t c = 0; c < l->count; c++)
-		for (size_t i = 0; i < l->cells[c].n; i++)
-			bars += l->cells[c].p[i] == '|';
-	if (text.p[0] == '|')
-		return bars > 1;
-	if (l->count > 1 || bars == 0)
-		return l->count == 1 && bars > 0 && bars == bars_above;
-	while (at < text.n) {
-		struct heading	h;
-		size_t		end = at;
-
-		while (end < text.n && text.p[end] != '|')
-			end++;
-		h = heading_read(f, span_trim((struct span){text.p + at, end - at}));
-		labels += h.is && !h.value;
-		at = end + 1;
-	}
-	return labels == bars + 1 || bars == bars_above;
+	for (; (at = span_find(text, span_of(mark), (size_t)at)) >= 0; at += (ptrdiff_t)strlen(mark))
+		n++;
+	return n;
 }
 
-/* The cells between the bars. */
-static size_t
-bars_split(struct span text, uint16_t cell, struct piece *out, size_t max)
+/* The next cell from *at on, which is moved behind the mark. */
+static struct span
+marks_cell(struct span text, const char *mark, size_t *at)
 {
-	size_t n = 0, at = 0, end;
+	ptrdiff_t	end = span_find(text, span_of(mark), *at);
+	size_t	from = *at, to = end >= 0 ? (size_t)end : text.n;
+
+	*at = end >= 0 ? to + strlen(mark) : text.n + 1;
+	return span_trim((struct span){text.p + from, to - from});
+}
+
+static bool
+marks_part_labels(const struct rows_reader *f, struct span text, const char *mark)
+{
+	for (size_t at = 0; at <= text.n;) {
+		struct heading h = heading_read(f, marks_cell(text, mark, &at));
+
+		if (!h.is || h.value)
+			return false;
+	}
+	return true;
+}
+
+/* "Approved today (org. no. | merchant | MSN):" over lines of these. */
+static struct span
+legend_of(struct span text)
+{
+	size_t open = text.n;
+
+	while (text.n > 0 && strchr(".: ", text.p[text.n - 1]) != NULL)
+		text.n--;
+	if (text.n == 0 || text.p[text.n - 1] != ')')
+		return span_take(text, 0);
+	for (size_t i = 0; i < text.n; i++)
+		if (text.p[i] == '(')
+			open = i + 1;
+	return open < text.n ? (struct span){text.p + open, text.n - 1 - open} : span_take(text, 0);
+}
+
+/* A row of labels begins a table. One mark between two labels may be a label of two words, unless it is "|". */
+static bool
+bars_begin(const struct rows_reader *f, struct span line, struct bars *b)
+{
+	static const char *const	marks[] = {"|", ";", "\xc2\xb7", "\xe2\x80\xa2", " / "};
+	struct span			texts[] = {line, legend_of(line)};
+
+	for (size_t t = 0; t < COUNT(texts); t++)
+		for (size_t m = 0; m < COUNT(marks); m++) {
+			*b = (struct bars){marks[m], marks_count(texts[t], marks[m]), texts[t]};
+			if (b->count > (m == 0 && t == 0 ? 0 : 1) && b->count < LABEL_WORDS &&
+			    marks_part_labels(f, texts[t], marks[m]))
+				return true;
+		}
+	return false;
+}
+
+/* "Org. no.    | Merchant   | MSN": columns by spaces and bars. */
+static bool
+columns_are_labels(const struct rows_reader *f, const struct document_line *l)
+{
+	for (size_t c = 0; c < l->count; c++)
+		for (size_t at = 0; at <= l->cells[c].n;) {
+			struct span	piece = marks_cell(l->cells[c], "|", &at);
+			struct heading	h = heading_read(f, piece);
+
+			if (piece.n > 0 && (!h.is || h.value))
+				return false;
+		}
+	return true;
+}
+
+/* An empty cell of the table is none in the document: "| 1 |    | 2 |" is "| 1 |" and "| 2 |" there. */
+static bool
+bars_meet(const struct document_line *l, size_t c)
+{
+	return c > 0 && l->cells[c - 1].n > 0 && l->cells[c].n > 0 && l->cells[c].p[0] == '|' &&
+	    l->cells[c - 1].p[l->cells[c - 1].n - 1] == '|';
+}
+
+/* Is the line one of a table: with "|" at its start, all labels, or as many marks as the line above? */
+static bool
+bars_find(const struct rows_reader *f, const struct document_line *l, struct bars *b)
+{
+	struct span	text = l->cells[0];
+	struct bars	above = *b;
+	size_t		bars = 0;
+
+	*b = (struct bars){.text = text};
+	if (l->table > 0 || text.n == 0)
+		return false;
+	for (size_t c = 0; c < l->count; c++)
+		bars += marks_count(l->cells[c], "|");
+	if (f->part->kind == DOCUMENT_PLAIN && text.p[0] == '|' && bars > 1) {
+		*b = (struct bars){"|", bars, text};
+		return true;
+	}
+	if (above.mark != NULL && (l->count > 1 ? span_is(span_of(above.mark), "|") && bars == above.count :
+	    marks_count(text, above.mark) == above.count)) {
+		*b = (struct bars){above.mark, above.count, text};
+		return true;
+	}
+	if (l->count > 1) {
+		if (bars == 0 || !columns_are_labels(f, l))
+			return false;
+		*b = (struct bars){"|", bars, text};
+		return true;
+	}
+	if (bars_begin(f, text, b))
+		return true;
+	*b = (struct bars){.text = text};
+	return false;
+}
+
+/* The cells between the bars; `cell` of the document is `whole`. */
+static size_t
+bars_split(const struct bars *b, struct span whole, uint16_t cell, struct piece *out, size_t max)
+{
+	size_t		n = 0, at = 0, from;
+	struct span	text = cell == 0 ? value_without_bullet(b->text) : whole;
 
 	while (at < text.n && n < max) {
 		struct span piece;
 
-		for (end = at; end < text.n && text.p[end] != '|';)
-			end++;
-		piece = span_trim((struct span){text.p + at, end - at});
-		if (piece.n > 0 || (at > 0 && end < text.n))
-			out[n++] = (struct piece){piece, piece.n > 0 ? (size_t)(piece.p - text.p) : at, cell};
-		at = end + 1;
+		from = at;
+		piece = marks_cell(text, b->mark, &at);
+		if (piece.n > 0 || (from > 0 && at <= text.n))
+			out[n++] = (struct piece){piece, (size_t)((piece.n > 0 ? piece.p : text.p + from) - whole.p), cell, false};
 	}
 	return n;
+}
+
+/* A mark that a writer put between columns, before or behind a cell: ": Fjord AS" of "Merchant     : Fjord AS". */
+static struct span
+without_column_mark(struct span s, size_t cell, bool after_label)
+{
+	struct span rest;
+
+	if (cell > 0 && s.n > 2 && s.p[1] == ' ' && strchr(after_label ? ":=|-" : ":=|", s.p[0]) != NULL)
+		s = span_trim(span_from(s, 2));
+	else if (after_label && s.n > 4 && s.p[3] == ' ') {
+		rest = span_take(s, 3);
+		if (span_is(rest, "\xe2\x80\x93") || span_is(rest, "\xe2\x86\x92"))
+			s = span_trim(span_from(s, 4));
+	}
+	if (s.n > 2 && s.p[s.n - 1] == '|' && s.p[s.n - 2] == ' ')
+		s = span_trim(span_take(s, s.n - 1));
+	return s;
 }
 
 /* ":" or "-" in a cell of its own, between a label and its value. */
@@ -256,49 +400,75 @@ is_separator(struct span text)
 	    span_is(text, "\xe2\x80\x93") || span_is(text, "\xc2\xbb");
 }
 
+/* The pieces of one cell; `after_label`: it is a value, whatever it says. */
+static size_t
+cell_pieces(const struct rows_reader *f, const struct document_line *l, size_t c, bool after_label, struct piece *out)
+{
+	struct span	whole = l->cells[c], text;
+	size_t		n = 1;
+
+	if (l->count > 1 && is_separator(whole)) {
+		out[0] = (struct piece){span_take(whole, 0), 0, (uint16_t)c, false};
+		return 1;
+	}
+	text = l->count > 1 && (l->table == 0 || after_label) ? without_column_mark(whole, c, after_label) : whole;
+	if (after_label)
+		out[0] = (struct piece){text, 0, (uint16_t)c, false};
+	else
+		n = cell_split(f, text, (uint16_t)c, out, MAX_PIECES);
+	for (size_t i = 0; i < n && text.p != whole.p; i++)
+		out[i].at += (size_t)(text.p - whole.p);
+	return n;
+}
+
+static void
+row_add(const struct rows_reader *f, struct row *row, size_t *room, const struct piece *pieces, size_t n, size_t left)
+{
+	if (row->count + n + left > *room) {
+		struct piece *more;
+
+		*room = 2 * *room + n;
+		more = arena_array(f->arena, *room, sizeof(*more));
+		memcpy(more, row->cells, row->count * sizeof(*more));
+		row->cells = more;
+	}
+	memcpy(row->cells + row->count, pieces, n * sizeof(*pieces));
+	row->count += n;
+}
+
 /* What stands beside a label in a table is a value, whatever it says. */
 struct row *
 rows_make(const struct rows_reader *f)
 {
 	struct row	*rows = arena_array(f->arena, f->part->count + 1, sizeof(*rows));
-	size_t		 bars = 0;
+	struct bars	 bars = {0};
 
 	for (size_t i = 0; i < f->part->count; i++) {
 		const struct document_line	*l = &f->part->lines[i];
 		struct row			*row = &rows[i];
 		struct piece			 pieces[MAX_PIECES];
 		bool				 after_label = false, ruler = l->count == 1 && is_ruler(l->cells[0]);
-		bool				 barred = !ruler && has_bars(f, l, bars);
 		size_t				 room = l->count;
 
-		if (!ruler)
-			bars = 0;
-		for (size_t k = 0; barred && k < l->cells[0].n; k++)
-			bars += l->cells[0].p[k] == '|';
-
+		/* a table goes on below a line that rules off, and its head over an empty one */
+		if (!ruler && !(l->count == 1 && l->cells[0].n == 0 && i > 0 && rows[i - 1].barred))
+			row->barred = bars_find(f, l, &bars);
 		row->cells = arena_array(f->arena, room, sizeof(*row->cells));
 		for (size_t c = 0; c < l->count; c++) {
 			size_t n = 1;
 
-			if (!barred && l->count > 1 && is_separator(l->cells[c]))
-				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c};
-			else if (after_label || ruler)
-				pieces[0] = (struct piece){span_take(l->cells[c], ruler ? 0 : SIZE_MAX), 0, (uint16_t)c};
-			else if (barred)
-				n = bars_split(l->cells[c], (uint16_t)c, pieces, MAX_PIECES);
-			else
-				n = cell_split(f, l->cells[c], (uint16_t)c, pieces, MAX_PIECES);
-			if (row->count + n + (l->count - c) > room) {
-				struct piece *more;
-
-				room = 2 * room + n;
-				more = arena_array(f->arena, room, sizeof(*more));
-				memcpy(more, row->cells, row->count * sizeof(*more));
-				row->cells = more;
+			if (row->barred && bars_meet(l, c)) {
+				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c, false};
+				row_add(f, row, &room, pieces, 1, l->count - c);
 			}
-			memcpy(row->cells + row->count, pieces, n * sizeof(*pieces));
-			row->count += n;
-			if (l->cells[c].n > 0 && !barred && !(l->count > 1 && is_separator(l->cells[c]))) {
+			if (ruler)
+				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c, false};
+			else if (row->barred)
+				n = bars_split(&bars, l->cells[c], (uint16_t)c, pieces, MAX_PIECES);
+			else
+				n = cell_pieces(f, l, c, after_label, pieces);
+			row_add(f, row, &room, pieces, n, l->count - c);
+			if (l->cells[c].n > 0 && !row->barred && !(l->count > 1 && is_separator(l->cells[c]))) {
 				struct heading h = heading_read(f, l->cells[c]);
 
 				after_label = !after_label && h.is && !h.value;

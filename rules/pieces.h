@@ -2,7 +2,7 @@
  * pieces - the lines of a part as layouts see them, and what each cell is as a label
  *
  * A cell of the document that holds several labels with their values ("Org.nr.: 1 | MSN: 2") is several
- * pieces here; so is a line of a table drawn with bars in plain text. A cell beside a label is a value and
+ * pieces here; so is a line of a table drawn with bars or other marks in text. A cell beside a label is a value and
  * stays whole, whatever it says.
  */
 #ifndef RULES_PIECES_H
@@ -27,11 +27,13 @@ struct piece {
 	struct span	text;
 	size_t		at;		/* byte of the document's cell where it begins */
 	uint16_t	cell;		/* of the document */
+	bool		listed;		/* a bar or middle dot parts it from others */
 };
 
 struct row {
 	struct piece	*cells;
 	size_t		 count;
+	bool		 barred;	/* of a table drawn with marks */
 };
 
 /* What is needed to read them. */

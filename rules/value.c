@@ -6,6 +6,7 @@
 
 #define PREFIX_MAX	22	/* bytes before the digits of an organisation number: "business:FI:Y-tunnus:" */
 #define PAIR_MAX	512	/* bytes of a name with its number; names are under 200 */
+#define FORM_MAX	3	/* letters of a legal form that several countries have: AB, Ltd */
 #define ORG_MAX		48	/* bytes of a written one */
 
 static bool
@@ -196,6 +197,76 @@ value_strip(struct span s)
 	if (s.n > 2 && s.p[0] == '(' && s.p[s.n - 1] == ')' && span_find(span_take(s, s.n - 1), SPAN_LIT("("), 1) < 0)
 		return value_strip((struct span){s.p + 1, s.n - 2});
 	return s;
+}
+
+struct span
+value_without_bullet(struct span s)
+{
+	uint32_t	r;
+	size_t		n = s.n > 0 ? span_rune(s.p, s.n, &r) : 0;
+
+	if (n > 0 && n < s.n && s.p[n] == ' ' && (r == '-' || r == '*' || r == 0xb7 || r == 0x2022 || r == 0x2013))
+		return span_trim(span_from(s, n));
+	return s;
+}
+
+/* "Fjord AS", "Fjord AB": a legal form, of one country or several, ends it. */
+static bool
+ends_in_form(const struct rules *r, struct span name)
+{
+	size_t n = name.n;
+
+	while (n > 0 && name.p[n - 1] != ' ')
+		n--;
+	return rules_legal_form(r, name) != IDENTIFIER_NONE ||
+	    (n > 0 && name.n - n <= FORM_MAX && name.p[n] >= 'A' && name.p[n] <= 'Z');
+}
+
+/* Where the last of these marks stands in a name, with spaces around it, or -1; *n is its bytes. */
+static ptrdiff_t
+last_mark(struct span name, const char *const *marks, size_t count, size_t *n)
+{
+	ptrdiff_t last = -1;
+
+	for (size_t m = 0; m < count; m++)
+		for (ptrdiff_t at = 0; (at = span_find(name, span_of(marks[m]), (size_t)at)) >= 0; at++)
+			if (at > last) {
+				last = at;
+				*n = strlen(marks[m]);
+			}
+	return last;
+}
+
+struct span
+value_without_place(const struct rules *r, int field, bool listed, struct span name)
+{
+	static const char *const	strong[] = {" | ", " \xc2\xb7 ", " \xe2\x80\xa2 "};
+	static const char *const	weak[] = {", ", " (", " / ", " - ", " \xe2\x80\x93 "};
+	bool				merchant = field == FIELD_MERCHANT_NAME;
+	size_t				n;
+	ptrdiff_t			at;
+
+	while ((at = last_mark(name, strong, COUNT(strong), &n)) > 0 && (listed || merchant) &&
+	    country_scheme(r, span_from(name, (size_t)at + n)) != IDENTIFIER_NONE)
+		name = span_trim(span_take(name, (size_t)at));
+	while (at > 0 && listed) {
+		struct span before = span_trim(span_take(name, (size_t)at));
+
+		at = last_mark(before, strong, COUNT(strong), &n);
+		if (at <= 0 && !(merchant && ends_in_form(r, before)))
+			return span_take(name, 0);
+		name = before;
+	}
+	at = last_mark(name, weak, COUNT(weak), &n);
+	if (at > 0 && merchant && ends_in_form(r, span_take(name, (size_t)at))) {
+		struct span place = span_from(name, (size_t)at + n);
+
+		if (place.n > 0 && place.p[place.n - 1] == ')')
+			place.n--;
+		if (country_scheme(r, place) != IDENTIFIER_NONE)
+			return span_take(name, (size_t)at);
+	}
+	return name;
 }
 
 static int

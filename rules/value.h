@@ -25,6 +25,14 @@ int		value_sentence_words(const struct rules *, struct span);
 struct span	value_strip(struct span);
 
 /*
+ * "Fjord AS · Norway" without the country. In a line of values that marks part (`listed`), a mark in a name
+ * may part it too: n 0 where it is not clear what is the name.
+ */
+struct span	value_without_place(const struct rules *, int field, bool listed, struct span name);
+/* "- Fjord nett" without the bullet. */
+struct span	value_without_bullet(struct span);
+
+/*
  * "Fjord AS (918 713 867)", "123456 - Fjord nett": a value with a second one in it. Returns the second's
  * field, or -1; two[0] is the value of `field`, two[1] the other, hint and schemes the latter's. `announced`
  * is the field that the label named besides, or -1.

@@ -33,7 +33,7 @@ close_rules(void **state)
 
 /*
  * One part of a document in our notation: a line each, in HTML cells parted by "|", which makes the line a
- * row of the table that began after the last empty line.
+ * row of the table that began after the last empty line; in plain text columns are parted by two spaces.
  */
 static struct document_part
 part_of(struct arena *a, enum document_kind kind, uint16_t alternative, struct span text)
@@ -50,9 +50,14 @@ part_of(struct arena *a, enum document_kind kind, uint16_t alternative, struct s
 		row = kind == DOCUMENT_HTML && span_find(line, SPAN_LIT("|"), 0) >= 0;
 		table = (uint16_t)(table + (line.n == 0));
 		do {
+			ptrdiff_t gap = kind == DOCUMENT_PLAIN ? span_find(line, SPAN_LIT("  "), 0) : -1;
+
 			if (row)
 				span_cut(&line, '|', &cell);
-			else {
+			else if (gap >= 0) {
+				cell = span_take(line, (size_t)gap);
+				line = span_trim(span_from(line, (size_t)gap));
+			} else {
 				cell = line;
 				line.n = 0;
 			}
@@ -240,6 +245,52 @@ test_several_labels_in_one_line_are_parted(void **state)
 }
 
 static void
+test_marks_that_part_fields_end_names(void **state)
+{
+#define NAMED(name, unit)	"approval no, NO 987654325|" name "|123456|" unit
+	static const struct row t[] = {
+		{ "a country between", "er godkjent", "~Firma: Fjord AS · Norge · Org.nr: 987654325\nMSN: 123456\nSalgssted: Fjord nett", NULL, GOOD },
+		{ "a country behind bars", "er godkjent", "~Org.nr: 987654325 | Firma: Fjord AS | Norway\nSalgssted: Fjord nett | Norge | MSN: 123456", NULL, GOOD },
+		{ "a country in parentheses", "er godkjent", "Firma: Fjord AS (Norge)\nOrg.nr: 987654325\nMSN: 123456\nSalgssted: Fjord nett", NULL, GOOD },
+		{ "a country in a name", "er godkjent", "Firma: Fjord Norge\nOrg.nr: 987654325\nMSN: 123456\nSalgssted: Fjord, Norge", NULL,
+		  NAMED("Fjord Norge", "Fjord, Norge") },
+		{ "a place behind a legal form", "er godkjent", "~Firma: Fjord AS · Bergen · Org.nr: 987654325\nMSN: 123456\nSalgssted: Fjord nett", NULL, GOOD },
+		{ "a place or a name", "er godkjent", "~Firma: Fjord · Nord AS · Org.nr: 987654325\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  NAMED("-", "Fjord nett missing-merchant-name") },
+		{ "a mark in a name by itself", "er godkjent", "~Firma: Fjord · Nord AS\nOrg.nr: 987654325\nMSN: 123456\nSalgssted: Fjord | nett", NULL,
+		  NAMED("Fjord · Nord AS", "Fjord | nett") },
+		{ "colons in columns", "er godkjent", "~Firma    : Fjord AS\nOrg.nr   : 987654325\nMSN      : 123456\nSalgssted  : Fjord nett", NULL, GOOD },
+		{ "dashes in columns", "er godkjent", "~Firma    – Fjord AS\nOrg.nr   – 987654325\nMSN      - 123456\nSalgssted  = Fjord nett", NULL, GOOD },
+		{ "colons in cells", "er godkjent", "Firma|: Fjord AS\nOrg.nr|: 987654325\nMSN|: 123456\nSalgssted|: Fjord nett", NULL, GOOD },
+		{ "bullets below labels", "er godkjent", "~Firma\n- Fjord AS\n- Org.nr: 987654325\n\nSalgssted\n• Fjord nett\n• MSN: 123456", NULL, GOOD },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
+test_a_table_may_be_drawn_with_any_marks(void **state)
+{
+	static const struct row t[] = {
+		{ "a legend in a sentence", "Ny beskjed", "~Disse er godkjent (org.nr. | firma | MSN | salgssted):\n\n* 987 654 325 | Fjord AS | 123456 | Fjord nett\n* 987 654 325 | Fjord AS | 123457 | Fjord by", NULL, TWO },
+		{ "semicolons in HTML", "er godkjent", "MSN; salgssted; firma; org.nr\n123456; Fjord nett; Fjord AS; 987654325\n123457; Fjord by; Fjord AS; 987654325", NULL, TWO },
+		{ "slashes", "er godkjent", "~MSN / Salgssted / Firma / Org.nr\n123456 / Fjord nett / Fjord AS / 987654325", NULL, GOOD },
+		{ "dots", "er godkjent", "~MSN · Salgssted · Firma · Org.nr\n123456 · Fjord nett · Fjord AS · 987654325", NULL, GOOD },
+		{ "columns and bars", "er godkjent", "~Org.nr    | Firma   | MSN  | Salgssted\n987654325  | Fjord AS | 123456 | Fjord nett\n987654325  | Fjord AS  | 123457 | Fjord by", NULL, TWO },
+		{ "empty lines between rows", "er godkjent", "~Org.nr | Firma | MSN | Salgssted\n\n987654325 | Fjord AS | 123456 | Fjord nett\n\n987654325 | Fjord AS | 123457 | Fjord by", NULL, TWO },
+		{ "a row that does not fit", "er godkjent", "~MSN · Salgssted · Firma · Org.nr\n123456 · Fjord nett · Fjord AS · 987654325\n123457 · Fjord · by · Fjord AS · 987654325", NULL,
+		  GOOD "; conflict" },
+		{ "another merchant without a name", "er godkjent", "~| Org.nr  | Firma  | MSN  | Salgssted |\n| 987654325  | Fjord AS  | 123456  | Fjord nett |\n| 994667203  |  | 123457  | Fjord by |", NULL,
+		  GOOD ", NO 994667203|-|123457|Fjord by missing-merchant-name" },
+		{ "a vendor's number is none of the merchant", "er godkjent", "Vi har godkjent disse for Fjord AS, org.nr. 987 654 325:\n\nMSN|Salgssted\n123456|Fjord nett\n\nOrg.nr. 918 713 867", NULL, GOOD },
+	};
+
+	(void)state;
+	check_rows(t, COUNT(t));
+}
+
+static void
 test_sentences_and_lists_give_names_that_have_edges(void **state)
 {
 	static const struct row t[] = {
@@ -317,7 +368,7 @@ test_what_stands_around_a_label_says_what_it_is(void **state)
 		  "approval no, NO 987654325|Fjord AS|123456|- missing-sales-unit-name" },
 		{ "a footer below a signature", "er godkjent", FOUR "\nVipps MobilePay\n\nStorgata 1, Oslo\nOrg.nr. 912 345 674", NULL, GOOD },
 		{ "no footer: an MSN follows", "er godkjent", FOUR "\nVipps MobilePay\n\nOrg.nr. 912 345 674\nMSN: 123457", NULL,
-		  "approval no, NO 987654325|Fjord AS|123456|Fjord nett conflict, NO 912345674|Fjord AS|123457|- check-digit conflict missing-sales-unit-name" },
+		  "approval no, NO 987654325|Fjord AS|123456|Fjord nett conflict, NO 912345674|-|123457|- check-digit missing-merchant-name conflict missing-sales-unit-name" },
 		{ "pairs of an MSN's digits", "er godkjent", "Orgnr: 987654325\nFirmanavn: Fjord AS\nMSN: 12 34 56\nSalgssted: Fjord nett", NULL, GOOD },
 		{ "groups that could be MSNs", "er godkjent", "Orgnr: 987654325\nFirmanavn: Fjord AS\nMSN: 1234 5678\nSalgssted: Fjord nett", NULL,
 		  "approval no, NO 987654325|Fjord AS|-|Fjord nett msn-form" },
@@ -633,6 +684,8 @@ main(void)
 		cmocka_unit_test(test_fields_are_found_in_every_layout),
 		cmocka_unit_test(test_labels_are_read_in_words_that_no_list_has),
 		cmocka_unit_test(test_several_labels_in_one_line_are_parted),
+		cmocka_unit_test(test_marks_that_part_fields_end_names),
+		cmocka_unit_test(test_a_table_may_be_drawn_with_any_marks),
 		cmocka_unit_test(test_sentences_and_lists_give_names_that_have_edges),
 		cmocka_unit_test(test_a_name_in_a_sentence_has_two_ends_or_is_none),
 		cmocka_unit_test(test_what_stands_around_a_label_says_what_it_is),
