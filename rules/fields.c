@@ -221,7 +221,7 @@ prepare(struct finder *f)
 		for (size_t c = 0; c < f->rows[i].count; c++) {
 			struct heading *h = head_at(f, i, c);
 
-			*h = heading_read(&f->read, cell_at(f, i, c));
+			*h = heading_piece(&f->read, &f->rows[i].cells[c]);
 			if (h->is && h->field == FIELD_MSN)
 				last_msn = i;
 		}

@@ -324,15 +324,24 @@ parentheses_read(const struct rules *r, int owner, struct span text, struct labe
 	return 1;
 }
 
-/* "MSN / Merchant serial number", "Merchant and organisation number". */
+/* Whose name "name" is beside a number: "Org. no. and name". */
+static int
+name_meant(int field, int beside)
+{
+	if (field != LABEL_NAME)
+		return field;
+	return beside == FIELD_MSN ? (int)FIELD_SALES_UNIT_NAME : beside == FIELD_ORG_NUMBER ? (int)FIELD_MERCHANT_NAME : field;
+}
+
+/* "MSN / Merchant serial number", "Merchant and organisation number", "Org. no. and name". */
 static void
 second_read(const struct rules *r, int owner, const struct words *w, int k, struct label_hit *h)
 {
-	struct label_hit	other;
+	struct label_hit	other, joined;
 	struct span		gap, word;
 	int			end;
 
-	if (k >= w->count || h->field >= FIELDS)
+	if (k >= w->count || (h->field >= FIELDS && h->field != LABEL_NAME))
 		return;
 	gap = span_trim((struct span){w->text.p + h->end, w->at[k] - h->end});
 	word = (struct span){w->text.p + w->at[k], w->end[k] - w->at[k]};
@@ -342,8 +351,14 @@ second_read(const struct rules *r, int owner, const struct words *w, int k, stru
 	else if (!span_is(gap, "/") && !span_is(gap, "&") && !span_is(gap, "+"))
 		return;
 	end = k < w->count ? run_read(r, owner, w, k, &other) : k;
-	if (end == k || !hits_join(h, &other))
+	if (end == k)
 		return;
+	joined = *h;
+	joined.field = name_meant(h->field, other.field);
+	other.field = name_meant(other.field, h->field);
+	if (joined.field >= FIELDS || !hits_join(&joined, &other))
+		return;
+	*h = joined;
 	h->end = other.end;
 	h->plain = false;
 }

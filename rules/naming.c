@@ -277,6 +277,18 @@ naming_before(const struct naming *m, int field, size_t at)
 
 /* ---- behind a noun */
 
+/* The end of a name whose last word ends at `end`, if a closing quotation mark or its legal form shows it; or 0. */
+static size_t
+end_shown(const struct naming *m, size_t from, size_t end)
+{
+	static const char *const quotes[] = {"\xc2\xbb", "\xe2\x80\x9d", "\""};
+
+	for (size_t i = 0; i < COUNT(quotes); i++)
+		if (span_is(span_take(span_from(m->text, end), strlen(quotes[i])), quotes[i]))
+			return end + strlen(quotes[i]);
+	return rules_legal_form(m->rules, (struct span){m->text.p + from, end - from}) != IDENTIFIER_NONE ? end : 0;
+}
+
 /* Where the sentence goes on after a name that begins at `from`; 0 if that is not clear. */
 static size_t
 end_behind(const struct naming *m, size_t from)
@@ -291,9 +303,8 @@ end_behind(const struct naming *m, size_t from)
 			return 0;
 		if (before.p != NULL && !is_capital(word) && word_is(m, word, LABEL_SENTENCE))
 			return end;
-		if (word_is(m, word, LABEL_LEAD) || noun_at(m, at, false, &hit))	/* a legal form ends a name */
-			return rules_legal_form(m->rules, (struct span){m->text.p + from, end - from}) !=
-			    IDENTIFIER_NONE ? end : 0;
+		if (word_is(m, word, LABEL_LEAD) || noun_at(m, at, false, &hit))
+			return end_shown(m, from, end);
 		before = word;
 		end = at + n;
 	}

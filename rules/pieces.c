@@ -188,6 +188,95 @@ parts_names(struct span text, size_t at)
 	return r == '|' || r == 0xb7 || r == 0x2022;
 }
 
+/* A label with its value: as heading_at() says, or the noun of a name right before it. */
+static bool
+loose_at(const struct rows_reader *f, struct span text, size_t at, struct heading *h)
+{
+	struct label_hit	hit;
+	size_t			after, end;
+
+	*h = heading_at(f, text, at);
+	if (h->is)
+		return h->value;
+	if (!label_at(f->rules, f->owner, text, at, &hit) || !hit.plain ||
+	    (hit.field != FIELD_MERCHANT_NAME && hit.field != FIELD_SALES_UNIT_NAME) ||
+	    label_edge(text, hit.end, &after) != EDGE_NONE)
+		return false;
+	for (end = hit.core; end < text.n && part_mark(text, end) == 0;)
+		end++;
+	if (!value_name(f->rules, span_trim((struct span){text.p + hit.core, end - hit.core})))
+		return false;
+	*h = heading_of(&hit);
+	h->value = h->loose = true;
+	h->value_at = hit.core;
+	return true;
+}
+
+/* "Fjord nett for Fjord AS" may be two names. */
+static bool
+has_lead(const struct rows_reader *f, struct span name)
+{
+	size_t n;
+
+	for (size_t at = 0; (n = label_word(name, &at)) > 0; at += n)
+		if (label_word_is(f->rules, (struct span){name.p + at, n}, LABEL_LEAD))
+			return true;
+	return false;
+}
+
+struct heading
+heading_piece(const struct rows_reader *f, const struct piece *p)
+{
+	struct heading h;
+
+	if (!p->loose || !loose_at(f, p->text, label_start(p->text), &h))
+		h = heading_read(f, p->text);
+	return h;
+}
+
+/*
+ * "MSN 123456, sales unit Fjord nett, merchant Fjord AS": each item a label and its value, and nothing else.
+ * Returns 0 if that is not so, a field comes twice, or no label lacks its colon.
+ */
+static size_t
+list_split(const struct rows_reader *f, struct span text, uint16_t cell, struct piece *out, size_t max)
+{
+	size_t		n = 0, at = label_start(text), typed = 0, loose = 0, next = at, end;
+	struct heading	h, following;
+	unsigned	seen = 0;
+	bool		listed = false;
+
+	if (!loose_at(f, text, at, &h))
+		return 0;
+	for (; next < text.n && n < max; at = next, h = following) {
+		struct span	value;
+		bool		name = h.field == FIELD_MERCHANT_NAME || h.field == FIELD_SALES_UNIT_NAME;
+
+		next = text.n;
+		for (end = h.value_at; end < text.n && next == text.n; end += next == text.n) {
+			size_t k = end;
+
+			while (k < text.n && (text.p[k] == ' ' || part_mark(text, k) > 0))
+				k += text.p[k] == ' ' ? 1 : part_mark(text, k);
+			if (k > end && part_mark(text, end) > 0 && k < text.n && loose_at(f, text, k, &following))
+				next = k;
+		}
+		value = without_closing(span_trim((struct span){text.p + h.value_at, end - h.value_at}));
+		while (value.n > 0 && (value.p[value.n - 1] == '.' || value.p[value.n - 1] == ','))
+			value.n--;
+		if (!h.plain || (seen & 1u << h.field) || (name ? !value_name(f->rules, value) || has_lead(f, value) :
+		    value_typed(h.field, value, 0) != value.n))
+			return 0;	/* a sentence */
+		seen |= 1u << h.field;
+		typed += !name;
+		loose += name && h.loose;
+		listed = listed || (end < text.n && parts_names(text, end));
+		out[n++] = (struct piece){{text.p + at, (size_t)(value.p + value.n - (text.p + at))}, at,
+		    cell, name && h.loose, listed};
+	}
+	return next == text.n && n > 1 && typed > 0 && loose > 0 ? n : 0;
+}
+
 static size_t
 cell_split(const struct rows_reader *f, struct span text, uint16_t cell, struct piece *out, size_t max)
 {
@@ -195,17 +284,19 @@ cell_split(const struct rows_reader *f, struct span text, uint16_t cell, struct 
 	size_t		n = 0, at = 0, end, next;
 	bool		listed = false;
 
+	if ((n = list_split(f, text, cell, out, max)) > 0)
+		return n;
 	while (((h.is && h.value) || n > 0) && n + 1 < max) {
 		size_t from = h.is && h.value ? h.value_at : at, typed = h.is ? value_typed(h.field, text, from) : 0;
 
 		if (!next_label(f, text, typed > 0 ? typed : from, typed, &end, &next))
 			break;
 		listed = listed || parts_names(text, end);
-		out[n++] = (struct piece){without_closing((struct span){text.p + at, end - at}), at, cell, listed};
+		out[n++] = (struct piece){without_closing((struct span){text.p + at, end - at}), at, cell, false, listed};
 		at = next;
 		h = heading_at(f, text, at);
 	}
-	out[n] = (struct piece){n > 0 ? without_closing(span_from(text, at)) : text, at, cell, listed};
+	out[n] = (struct piece){n > 0 ? without_closing(span_from(text, at)) : text, at, cell, false, listed};
 	return n + 1;
 }
 
@@ -369,7 +460,7 @@ bars_split(const struct bars *b, struct span whole, uint16_t cell, struct piece 
 		from = at;
 		piece = marks_cell(text, b->mark, &at);
 		if (piece.n > 0 || (from > 0 && at <= text.n))
-			out[n++] = (struct piece){piece, (size_t)((piece.n > 0 ? piece.p : text.p + from) - whole.p), cell, false};
+			out[n++] = (struct piece){piece, (size_t)((piece.n > 0 ? piece.p : text.p + from) - whole.p), cell, false, false};
 	}
 	return n;
 }
@@ -408,12 +499,12 @@ cell_pieces(const struct rows_reader *f, const struct document_line *l, size_t c
 	size_t		n = 1;
 
 	if (l->count > 1 && is_separator(whole)) {
-		out[0] = (struct piece){span_take(whole, 0), 0, (uint16_t)c, false};
+		out[0] = (struct piece){span_take(whole, 0), 0, (uint16_t)c, false, false};
 		return 1;
 	}
 	text = l->count > 1 && (l->table == 0 || after_label) ? without_column_mark(whole, c, after_label) : whole;
 	if (after_label)
-		out[0] = (struct piece){text, 0, (uint16_t)c, false};
+		out[0] = (struct piece){text, 0, (uint16_t)c, false, false};
 	else
 		n = cell_split(f, text, (uint16_t)c, out, MAX_PIECES);
 	for (size_t i = 0; i < n && text.p != whole.p; i++)
@@ -458,11 +549,11 @@ rows_make(const struct rows_reader *f)
 			size_t n = 1;
 
 			if (row->barred && bars_meet(l, c)) {
-				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c, false};
+				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c, false, false};
 				row_add(f, row, &room, pieces, 1, l->count - c);
 			}
 			if (ruler)
-				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c, false};
+				pieces[0] = (struct piece){span_take(l->cells[c], 0), 0, (uint16_t)c, false, false};
 			else if (row->barred)
 				n = bars_split(&bars, l->cells[c], (uint16_t)c, pieces, MAX_PIECES);
 			else

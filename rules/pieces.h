@@ -27,6 +27,7 @@ struct piece {
 	struct span	text;
 	size_t		at;		/* byte of the document's cell where it begins */
 	uint16_t	cell;		/* of the document */
+	bool		loose;		/* "merchant Fjord AS" in a list of such, without a colon */
 	bool		listed;		/* a bar or middle dot parts it from others */
 };
 
@@ -52,6 +53,8 @@ struct heading	heading_of(const struct label_hit *);
 struct heading	heading_at(const struct rows_reader *, struct span text, size_t at);
 /* The same of a whole cell: a bullet may stand before it, and a sentence is no label. */
 struct heading	heading_read(const struct rows_reader *, struct span cell);
+/* The same of a piece. */
+struct heading	heading_piece(const struct rows_reader *, const struct piece *);
 /* Without spaces and marks of emphasis at the ends. */
 struct span	rows_trim(struct span);
 

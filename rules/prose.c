@@ -49,6 +49,8 @@ found_before(const struct prose *p, int from, int field, struct span text)
 static void
 found(struct prose *p, struct finding x, size_t line)
 {
+	if (x.field == FIELD_MERCHANT_NAME)
+		x.text = value_without_place(p->rules, x.field, false, x.text);
 	x.part = p->part_number;
 	x.line = (uint16_t)line;
 	fields_put(p->out, p->arena, x);

@@ -109,10 +109,11 @@ org_end(struct span text, size_t at)
 		i += joint(text, i);
 	}
 	end = skip_suffix(text, end);
-	if (number_goes_on(text, end) || identifier_read((struct span){text.p + at, end - at}, IDENTIFIER_NONE,
-	    &s, out) == IDENTIFIER_FORM)
+	if (number_goes_on(text, end))
 		return 0;
-	return end;
+	text = (struct span){text.p + at, end - at};	/* a Swedish one may be a person's: only a label tells */
+	return identifier_read(text, IDENTIFIER_NONE, &s, out) == IDENTIFIER_FORM &&
+	    identifier_read(text, IDENTIFIER_SE_ORG, &s, out) != IDENTIFIER_OK ? 0 : end;
 }
 
 size_t
@@ -237,6 +238,23 @@ last_mark(struct span name, const char *const *marks, size_t count, size_t *n)
 	return last;
 }
 
+/* " in Norway": where the lead before the last word stands, with its spaces, or -1. */
+static ptrdiff_t
+last_lead(const struct rules *r, struct span name, size_t *n)
+{
+	size_t last = name.n, lead;
+
+	while (last > 0 && name.p[last - 1] != ' ')
+		last--;
+	for (lead = last > 0 ? last - 1 : 0; lead > 0 && name.p[lead - 1] != ' ';)
+		lead--;
+	if (lead < 2 || (!label_word_is(r, (struct span){name.p + lead, last - 1 - lead}, LABEL_LEAD) &&
+	    !label_word_is(r, (struct span){name.p + lead, last - 1 - lead}, LABEL_FILLER)))
+		return -1;
+	*n = last - lead + 1;
+	return (ptrdiff_t)lead - 1;
+}
+
 struct span
 value_without_place(const struct rules *r, int field, bool listed, struct span name)
 {
@@ -258,6 +276,8 @@ value_without_place(const struct rules *r, int field, bool listed, struct span n
 		name = before;
 	}
 	at = last_mark(name, weak, COUNT(weak), &n);
+	if (at <= 0)
+		at = last_lead(r, name, &n);
 	if (at > 0 && merchant && ends_in_form(r, span_take(name, (size_t)at))) {
 		struct span place = span_from(name, (size_t)at + n);
 
