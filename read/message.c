@@ -358,6 +358,16 @@ cut_check(struct walk *w, GMimePart *part, struct span text, bool html)
 		p->lines[p->count - 1].marks |= DOCUMENT_CUT;
 }
 
+/* "iso-8859-15 (Latin-9)": a comment, which the grammar allows there, is none of the name (RFC 2045 5.1). */
+static struct span
+charset_of(GMimeObject *o)
+{
+	struct span	s = span_of(g_mime_object_get_content_type_parameter(o, "charset"));
+	ptrdiff_t	comment = span_find(s, SPAN_LIT("("), 0);
+
+	return comment > 0 ? span_trim(span_take(s, (size_t)comment)) : s;
+}
+
 static int
 text_part(struct walk *w, GMimeObject *o, bool html, struct part_place at)
 {
@@ -372,7 +382,7 @@ text_part(struct walk *w, GMimeObject *o, bool html, struct part_place at)
 	encoding_check(w, GMIME_PART(o));
 	if (part_bytes(w, GMIME_PART(o), &raw) < 0)
 		return -1;
-	text = text_decode(w->door->charsets, span_of(g_mime_object_get_content_type_parameter(o, "charset")), raw,
+	text = text_decode(w->door->charsets, charset_of(o), raw,
 	    w->arena, r);
 	source_keep(w->message, html, text);
 	if (!html)

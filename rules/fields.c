@@ -168,20 +168,6 @@ find_names(struct finder *f)
 	}
 }
 
-/* An empty line in a table drawn with marks: below it comes a row of values. */
-static bool
-is_gap(const struct finder *f, size_t line)
-{
-	const struct row	*above = &f->rows[line - 1], *below = above + 2;
-	size_t			 c;
-
-	if (f->rows[line].count != 1 || f->rows[line].cells[0].text.n > 0 || line + 1 >= f->read.part->count ||
-	    !above->barred || !below->barred || above->count != below->count)
-		return false;
-	c = next_filled(f, line + 1, 0);
-	return c < below->count && !heading_read(&f->read, below->cells[c].text).is;
-}
-
 static void
 prepare(struct finder *f)
 {
@@ -207,7 +193,7 @@ prepare(struct finder *f)
 		else if (f->rows[i].count == 1 && f->rows[i].cells[0].text.n == 0 &&
 		    f->read.part->lines[i].cells[0].n > 0)
 			f->grid[i] = i > 0 && f->grid[i - 1] > tables ? run : 0;	/* a ruler in a table */
-		else if (i > 0 && is_gap(f, i))
+		else if (i > 0 && i + 1 < f->read.part->count && rows_gap(&f->read, &f->rows[i]))
 			f->grid[i] = run;
 		else if (f->rows[i].count > 1)
 			f->grid[i] = i > 0 && f->grid[i - 1] > tables ? run : ++run;
@@ -418,26 +404,6 @@ row_fits(struct finder *f, size_t header, size_t line, size_t skip)
 	return false;
 }
 
-/* Does a line with marks and an MSN of its own follow a table drawn with marks? Then a row was not read. */
-static bool
-row_is_missed(struct finder *f, size_t header, size_t line)
-{
-	struct span	text;
-	size_t		marks = 0, n;
-	bool		number = false;
-
-	if (!f->rows[header].barred || line >= f->read.part->count || f->rows[line].barred)
-		return false;
-	for (size_t c = 0; c < f->rows[line].count; c++) {
-		text = cell_at(f, line, c);
-		for (size_t i = 0; i < text.n; i++)
-			marks += strchr("|;/\xb7\xa2", text.p[i]) != NULL;	/* last bytes of two dots */
-		for (size_t at = 0; (n = label_word(text, &at)) > 0; at += n)
-			number = number || value_typed(FIELD_MSN, text, at) == at + n;
-	}
-	return number && marks > 1;
-}
-
 /* Returns the line after the last row. */
 static size_t
 header_rows(struct finder *f, size_t header)
@@ -460,7 +426,7 @@ header_rows(struct finder *f, size_t header)
 			if (head_at(f, header, c + skip)->is && cell_at(f, line, c).n > 0)
 				found_add(f, head_at(f, header, c + skip), line, c, 0, f->group);
 	}
-	if (row_is_missed(f, header, line))
+	if (l->barred && line < f->read.part->count && rows_missed(&f->rows[line]))
 		f->out->stray |= 1u << FIELD_MSN;
 	return line;
 }

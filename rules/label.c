@@ -343,7 +343,7 @@ second_read(const struct rules *r, int owner, const struct words *w, int k, stru
 
 	if (k >= w->count || (h->field >= FIELDS && h->field != LABEL_NAME))
 		return;
-	gap = span_trim((struct span){w->text.p + h->end, w->at[k] - h->end});
+	gap = span_trim((struct span){w->text.p + skip_point(w->text, h->end), w->at[k] - skip_point(w->text, h->end)});
 	word = (struct span){w->text.p + w->at[k], w->end[k] - w->at[k]};
 	if (span_is(gap, "") && (span_is_nocase(word, "og") || span_is_nocase(word, "and") ||
 	    span_is_nocase(word, "och") || span_is_nocase(word, "ja")))

@@ -568,3 +568,33 @@ rows_make(const struct rows_reader *f)
 	}
 	return rows;
 }
+
+bool
+rows_gap(const struct rows_reader *f, const struct row *row)
+{
+	const struct row	*above = row - 1, *below = row + 1;
+	size_t			 c = 0;
+
+	if (row->count != 1 || row->cells[0].text.n > 0 || !above->barred || !below->barred || above->count != below->count)
+		return false;
+	while (c < below->count && below->cells[c].text.n == 0)
+		c++;
+	return c < below->count && !heading_read(f, below->cells[c].text).is;
+}
+
+bool
+rows_missed(const struct row *row)
+{
+	size_t	marks = 0, n;
+	bool	number = false;
+
+	for (size_t c = 0; c < row->count && !row->barred; c++) {
+		struct span text = row->cells[c].text;
+
+		for (size_t i = 0; i < text.n; i++)
+			marks += memchr("|;/\xb7\xa2", text.p[i], 5) != NULL;	/* last bytes of two dots */
+		for (size_t at = 0; (n = label_word(text, &at)) > 0; at += n)
+			number = number || value_typed(FIELD_MSN, text, at) == at + n;
+	}
+	return number && marks > 1;
+}

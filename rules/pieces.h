@@ -45,6 +45,10 @@ struct rows_reader {
 	struct arena			*arena;
 };
 
+/* Is this an empty line in a table drawn with marks? There are rows above and below. */
+bool		 rows_gap(const struct rows_reader *, const struct row *);
+/* Does this line below such a table have marks and an MSN? Then it is a row that was not read. */
+bool		 rows_missed(const struct row *);
 /* One row for each line of the part. A line that only rules off is one empty piece. */
 struct row	*rows_make(const struct rows_reader *);
 

@@ -89,6 +89,7 @@ static const struct { const char *name, *mail, *want, *reasons; } rows[] = {
 	{ "utf-16 with a mark", TEXT("utf-16") "Content-Transfer-Encoding: base64\n\n//5hAGIA\n", "plain0\nab\n", "" },
 	{ "utf-16 without", TEXT("utf-16") "Content-Transfer-Encoding: base64\n\nAGEAYg==\n", "plain0\nab\n", "" },
 	{ "a charset that we do not have", TEXT("x-klingon") "\nab\xff\n", "plain0\nab\xef\xbf\xbd\n", "unknown-charset" },
+	{ "a charset and a comment", TEXT("iso-8859-15 (Latin-9)") "\n\xa4 1\n", "plain0\n\xe2\x82\xac 1\n", "" },
 	{ "utf-7 is none of ours", TEXT("utf-7") "\n+ADE-23456\n", "plain0\n+ADE-23456\n", "unknown-charset" },
 	{ "bytes that are no character", TEXT("windows-1252") "\na\x81z\n", "plain0\na\xef\xbf\xbdz\n", "undecodable-text" },
 	{ "spaces of every kind", TEXT("utf-8") "\n1\xc2\xa0""2\xe2\x80\xaf""3\xe3\x80\x80""4\n", "plain0\n1 2 3 4\n", "" },
