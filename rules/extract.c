@@ -85,6 +85,13 @@ is_approval(const struct choice *c)
 	return c->rule != NULL && c->rule->kind == RULE_APPROVAL;
 }
 
+/* One that nobody would have to see. */
+static bool
+is_plain_approval(const struct choice *c)
+{
+	return is_approval(c) && !c->rule->hold;
+}
+
 /*
  * Does the kind hang on words of a name? A name of one word ("Avslag") also stands in the text. One of
  * several ("not yet") may say something else together with the words around it: what it says by itself
@@ -107,7 +114,7 @@ names_check(struct work *w, struct choice *c, struct reasons *reasons)
 	if (!is_approval(c) || !c->has_name)
 		return;
 	other = choose(w, NAMES_AS_WRITTEN, &text, NULL);
-	if (other.rule == NULL || is_approval(&other))
+	if (other.rule == NULL || is_plain_approval(&other))
 		return;
 	apart = choose(w, NAMES_APART, &text, NULL);
 	if (apart.rule == c->rule)

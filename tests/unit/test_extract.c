@@ -504,6 +504,12 @@ test_words_in_values_decide_nothing(void **state)
 		  "approval no, NO 987654325|dessverre ikke|123456|Fjord nett; kind-conflict" },
 		{ "not yet as name", "Your order", "Your order has not yet been approved.\n\nOrganisation number: NO987654325\nMerchant name: A\n"
 		  "MSN: 123456\nSales unit name: not yet", NULL, "approval en, NO 987654325|A|123456|not yet; kind-conflict" },
+		{ "a name that takes the not out of one of two sentences", "Salgsstedet er godkjent", "Salgsstedet er godkjent.\nSøknaden er ikke godkjent.\n\n"
+		  "Organisasjonsnummer: 987654325\nFirmanavn: er ikke\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|er ikke|123456|Fjord nett; kind-conflict" },
+		{ "a name that says no by itself, in a sentence", "Salgsstedet er godkjent", "Salgsstedet Avslått Kaffe AS er godkjent.\n\n"
+		  "Organisasjonsnummer: 987654325\nFirmanavn: Avslått Kaffe AS\nMSN: 123456\nSalgssted: Fjord nett", NULL,
+		  "approval no, NO 987654325|Avslått Kaffe AS|123456|Fjord nett" },
 		{ "a name of one word elsewhere", "Avslag er godkjent", "Organisasjonsnummer: 987654325\nFirmanavn: Avslag\nMSN: 123456\nSalgssted: Fjord nett", NULL,
 		  "approval no, NO 987654325|Avslag|123456|Fjord nett; kind-conflict" },
 	};
