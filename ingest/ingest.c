@@ -734,9 +734,10 @@ same_stands(struct entry *n, int64_t same_as, bool *stands, struct err *e)
 		return 0;
 	if (mail_get(n->in->db, same_as, &n->arena, &same, e) != 0)
 		return -1;
-	if (same.fate == MAIL_READ)
-		*stands = is_trusted(n->in->sender, &m->proof) && !same.trusted ? false :
-		    same.kept || span_is(span_of(same.rules_hash), m->reading.rules_hash);
+	if (is_trusted(n->in->sender, &m->proof) && !same.trusted)
+		*stands = false;
+	else if (same.fate == MAIL_READ)
+		*stands = same.kept || span_is(span_of(same.rules_hash), m->reading.rules_hash);
 	return 0;
 }
 

@@ -380,6 +380,28 @@ test_bytes_seen_before_inherit_in_silence(void **state)
 	readers_close(p.in.readers);
 }
 
+/* Unproven elsewhere, the same bytes may have been set aside or taken for ours: that hides nothing here. */
+static void
+test_a_proven_mail_inherits_no_fate_of_an_unproven_copy(void **state)
+{
+	static const char *const fates[] = {"read", "quarantined", "own"};
+	struct fixture	*f = *state;
+	struct pass	 p;
+
+	pass_open(f, &p);
+	for (size_t i = 0; i < COUNT(fates); i++) {
+		const char *mail = arena_printf(&f->a, PROVEN FRESH "X: %zu\n" APPROVAL, i);
+		int64_t first = take(f, &p, mail, false), again;
+
+		raw(f, arena_printf(&f->a, "UPDATE message SET trusted = 0, proof = 'none' WHERE mail_id = %lld", (long long)first));
+		raw(f, arena_printf(&f->a, "UPDATE mail SET fate = '%s' WHERE id = %lld", fates[i], (long long)first));
+		again = take(f, &p, mail, false);
+		if (fate_of(f, again) != MAIL_READ || claim_of(f, again).state != CLAIM_PENDING)
+			fail_msg("%s: %s", fates[i], mail_fate_name(fate_of(f, again)));
+	}
+	readers_close(p.in.readers);
+}
+
 static void
 test_a_mail_that_waited_for_memory_is_read_later(void **state)
 {
@@ -635,6 +657,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(test_mails_come_to_their_fates),
 		ROWS(test_a_claim_has_its_mails_reasons_and_its_evidence),
 		ROWS(test_bytes_seen_before_inherit_in_silence),
+		ROWS(test_a_proven_mail_inherits_no_fate_of_an_unproven_copy),
 		ROWS(test_a_mail_that_waited_for_memory_is_read_later),
 		ROWS(test_a_changed_template_is_told_once_a_day),
 		ROWS(test_only_a_whole_and_signed_approval_of_a_stranger_is_told),
