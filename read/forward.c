@@ -494,6 +494,7 @@ part_unwrap(struct document *d, struct document_part *p, const struct known *kno
 	d->subject = subject;
 	d->reply = reply;
 	d->own_text = d->own_text || own_text;
+	d->unwrapped = depth;
 	return true;
 }
 
@@ -517,12 +518,15 @@ forward_unwrap(struct document *d, struct arena *a)
 		}
 		if (first < d->count && alternative == d->parts[i].alternative && alternative > 0)
 			one.reply = one.reply || d->reply;
-		else if (first < d->count)
+		else if (first < d->count) {
+			d->unwrapped += one.unwrapped;
 			continue;
+		}
 		d->subject = one.subject;
 		d->from = one.from;
 		d->reply = one.reply;
 		d->own_text = d->own_text || one.own_text;
+		d->unwrapped = one.unwrapped > d->unwrapped ? one.unwrapped : d->unwrapped;
 		d->forward = true;
 		if (first == d->count) {
 			first = i;

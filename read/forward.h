@@ -19,7 +19,7 @@
 
 /*
  * Unwraps the forward, and the forwards in it, of a document that has its parts, subject and reply
- * set: sets forward, own_text, subject and from, and puts the reply right. Linear in the lines.
+ * set: sets forward, unwrapped, own_text, subject and from, and puts the reply right. Linear in the lines.
  */
 void	forward_unwrap(struct document *, struct arena *);
 

@@ -124,16 +124,23 @@ address_only(struct span from)
 	return address;
 }
 
-/* Who wrote what was passed on: inline, or attached (then all that is must be theirs). */
+/*
+ * Who wrote what was passed on: inline, or attached (then all that is must be theirs). Passed on twice it is
+ * the word of somebody between, who may be anybody: only the first step is that of the mail's own sender.
+ */
 static struct span
 forward_from(const struct document *d, const struct extraction *x)
 {
 	struct span first = {0}, one;
 
 	if (!x->attached)
-		return d->forward ? address_only(d->from) : first;
+		return d->forward && d->unwrapped <= 1 ? address_only(d->from) : first;
+	if (d->unwrapped > 0)
+		return first;
 	for (size_t i = 0; i < d->attached_count; i++) {
-		one = d->attached[i].attached_count > 0 ? (struct span){0} : address_only(d->attached[i].from);
+		const struct document *inner = &d->attached[i];
+
+		one = inner->attached_count > 0 || inner->unwrapped > 0 ? (struct span){0} : address_only(inner->from);
 		if (one.p == NULL || (i > 0 && !span_eq_nocase(one, first)))
 			return (struct span){0};
 		first = one;

@@ -66,6 +66,7 @@ struct document {
 	bool			 report;	/* multipart/report: a bounce or receipt (RFC 6522) */
 	int			 year;		/* of the Date field, less DOCUMENT_NEW_YEAR_MS; 0 unknown */
 	bool			 forward;	/* the parts are a mail that somebody passed on: a doubt */
+	int			 unwrapped;	/* inline forwards taken off, one in another or one beside another */
 	bool			 own_text;	/* who passed it on wrote something too; it is not in the parts */
 	struct document_part	*parts;
 	size_t			 count;

@@ -217,6 +217,22 @@ def attached(inner, outer="colleague@office.example", subject="Fwd: approved"):
         f"Message-ID: <{abs(hash(inner))}@office.example>\r\nMIME-Version: 1.0\r\nContent-Type: message/rfc822\r\n\r\n").encode() + inner
 
 
+def twice_forwarded(msn):
+    """A colleague passes on what a stranger says was passed on to him."""
+    head, body = forwarded(msn).split(b"\r\n\r\n", 1)
+    return (head + b"\r\n\r\n---------- Forwarded message ---------\r\nFrom: A friend <x@evil.example>\r\nDate: today\r\n"
+        b"Subject: Fwd: Your Vipps MobilePay application has been approved\r\nTo: colleague@office.example\r\n\r\n" + body)
+
+
+def with_attached(inner):
+    """A colleague passes on a stranger's mail inline, and what the stranger attached comes along."""
+    head, body = forwarded("", "A friend <x@evil.example>").split(b"\r\n\r\n", 1)
+    text = body.split(b"\r\n\r\n", 1)[0] + b"\r\n\r\nLook!\r\n"
+    head = head.replace(b"text/plain; charset=utf-8", b"multipart/mixed; boundary=b")
+    return (head + b"\r\n\r\n--b\r\nContent-Type: text/plain\r\n\r\n" + text + b"--b\r\nContent-Type: message/rfc822\r\n\r\n" +
+        inner + b"\r\n--b--\r\n")
+
+
 OFFICE = "dmarc=pass header.from=office.example"
 
 
@@ -233,6 +249,9 @@ def forward_tricks(keys):
         "attached, with a good signature inside, by a stranger": (lambda m: results("dmarc=pass header.from=evil.example") + received() +
             attached(keys.rsa.sign(bare(m)), "x@evil.example"), "sender-not-configured"),
         "attached, with results inside": (lambda m: received() + attached(results(DMARC) + received() + bare(m), "x@evil.example"), "sender-not-configured"),
+        "of a stranger who passed it on": (lambda m: good + twice_forwarded(m), "forward-unknown"),
+        "attached, of a stranger who passed it on": (lambda m: good + attached(forwarded(m, outer="x@evil.example")), "forward-unknown"),
+        "of a stranger who attached it": (lambda m: good + with_attached(bare(m)), "forward-unknown"),
         "attached, of a stranger": (lambda m: good + attached(from_field(bare(m), "From: x@evil.example\r\n")), "forward-unknown"),
     }
     for name, (make, reason) in tricks.items():
