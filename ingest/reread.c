@@ -171,17 +171,20 @@ reread_target(struct db *db, int64_t id, struct arena *a, struct mail_row *m, st
 static bool
 proof_kept(const struct ingest *in, const struct mail_row *m, struct proof *p)
 {
-	bool configured = false;
+	const char *const	*domains = in->sender->domains;
+	bool			 configured = false;
 
 	*p = (struct proof){.detail = span_of(m->proof_detail)};
 	if (m->proof == NULL || strlen(m->from_domain) >= sizeof p->from_domain)
 		return false;
-	for (int i = 0; in->sender->domains[i] != NULL; i++)
-		configured = configured || span_is_nocase(span_of(m->from_domain), in->sender->domains[i]);
 	memcpy(p->from_domain, m->from_domain, strlen(m->from_domain) + 1);
 	for (int kind = 0; kind < PROOF_KINDS; kind++)
 		if (strcmp(proof_name((enum proof_kind)kind), m->proof) == 0)
 			p->kind = (enum proof_kind)kind;
+	if (p->kind == PROOF_FORWARDER)
+		domains = in->sender->forwarders;
+	for (int i = 0; domains[i] != NULL; i++)
+		configured = configured || span_is_nocase(span_of(m->from_domain), domains[i]);
 	return configured && p->kind != PROOF_NONE;
 }
 

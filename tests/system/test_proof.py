@@ -414,6 +414,18 @@ def test_the_signature_is_kept_as_it_was_on_arrival(world, keys):
     assert world.show(f"clm_{claim['id']}")["signature"]["key"] == keys.rsa.record
 
 
+def test_a_forwarders_proof_stands_when_its_key_is_gone(world, keys):
+    world.know("123456", "987654325")
+    world.deliver(keys.rsa.sign(forwarded("123456"), "office.example"))
+    with Names(keys.records()) as names:
+        trust(world, names)
+        assert world.run("ingest").status == 0
+        names.keys.clear()
+        assert world.run("mail", "reread", "mail_1").status == 0
+    assert world.rows("SELECT proof, trusted FROM message") == [{"proof": "forwarder", "trusted": 1}]
+    assert [row["state"] for row in world.rows("SELECT state FROM claim")] == ["pending"]
+
+
 def test_exchange_onlines_results_prove_a_mail_where_they_are_configured(world):
     old = EXCHANGE.replace("; dkim", "; contoso.example; dkim")
     for i, said in enumerate((EXCHANGE, old)):
