@@ -368,9 +368,9 @@ value_pair(const struct rules *r, int owner, int field, int announced, struct sp
 		while (at < text.n && (text.p[at] == ' ' || text.p[at] == '(' || text.p[at] == '-'))
 			at++;
 		if (text.p[i] == ' ') {		/* " - " or " – " */
-			size_t n = span_rune(text.p + i + 1, text.n - i - 1 > 0 ? text.n - i - 1 : 1, &c);
+			size_t n = at < text.n ? span_rune(text.p + i + 1, text.n - i - 1, &c) : 0;
 
-			if (i + 1 >= text.n || (c != '-' && (c < 0x2012 || c > 0x2015)))
+			if (n == 0 || (c != '-' && (c < 0x2012 || c > 0x2015)))
 				continue;
 			for (at = i + 1 + n; at < text.n && text.p[at] == ' ';)
 				at++;
