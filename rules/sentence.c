@@ -104,7 +104,7 @@ sentence_end(struct walk *w, size_t end)
 
 /* The next byte of a stem's hash, and the bit of one that ends there. */
 static uint32_t
-filter_hash(uint32_t h, char c)
+filter_hash(uint32_t h, int c)
 {
 	return h * 31 + (unsigned char)c;
 }
