@@ -592,7 +592,7 @@ rows_missed(const struct row *row)
 		struct span text = row->cells[c].text;
 
 		for (size_t i = 0; i < text.n; i++)
-			marks += memchr("|;/\xb7\xa2", text.p[i], 5) != NULL;	/* last bytes of two dots */
+			marks += (text.p[i] != '\0' && strchr("|;/\xb7\xa2", text.p[i]) != NULL);	/* last bytes of two dots */
 		for (size_t at = 0; (n = label_word(text, &at)) > 0; at += n)
 			number = number || value_typed(FIELD_MSN, text, at) == at + n;
 	}

@@ -16,7 +16,20 @@ NAMES = sorted(path.stem for path in MAIL.glob("*.eml"))
 OTHERWISE = {
     "w1-da16-text-table-three-units": ("suspicious", "a sentence wraps right before \"CVR-nr.\", which then begins a line"),
     "w1-da17-cards-heading-is-unit": ("suspicious", "the unit's name is a headline without a label"),
-    "w4-a30-fi-8859-15-ascii-table": ("suspicious", "a charset with a comment in it"),
+    "w5-a11-nn-prose": ("suspicious", "a comma within a name in a sentence: where the name ends is not clear"),
+    "w5-a13-nn-head": ("suspicious", "\"Seljar\" may be a sales representative"),
+    "w5-a23-sv-prose": ("suspicious", "the unit is named only as what is approved, without its noun"),
+    "w5-a33-en-person": ("other", "a person's reply, by its subject"),
+    "w5-o02-no-reminder": ("suspicious", "a reminder that says \"godkjent\" of August and no year"),
+    "w5-o10-en-marketing": ("suspicious", "\"you are pre-approved\" beside all four facts"),
+    "w6-a05-no-outlook-hand": ("other", "a person's reply, by its subject"),
+    "w6-a06-no-digest-rowspan": ("suspicious", "says that other orders are under review"),
+    "w6-a10-nn-hand-flowed": ("other", "facts in a person's sentences; no rule knows it, which is an alarm"),
+    "w6-a13-da-digest-text": ("suspicious", "merchants as headlines of lists, without labels"),
+    "w6-a15-da-bullets-three": ("suspicious", "\"123456 - Name\" in a list, without labels"),
+    "w6-a17-da-earlier": ("suspicious", "speaks of a test sales unit beside the approved one"),
+    "w6-a22-sv-hand": ("other", "a person's reply, by its subject"),
+    "w6-a30-en-digest-countries": ("suspicious", "a column of organisation numbers in three forms"),
 }
 
 

@@ -173,6 +173,11 @@ static void
 test_a_mail_that_speaks_of_approval_and_gives_none_is_no_approval(void **state)
 {
 	static const char *const t[] = {
+		"No merchant has been approved.",
+		"No sales unit is approved yet.",
+		"Hardly any sales unit is approved.",
+		"It is false that your sales unit is approved.",
+		"Inget försäljningsställe är godkänt.",
 		"Tilgangen som ble bestilt av daglig leder, er godkjent.",
 		"Salgsstedet ble godkjent allerede i april.",
 		"Försäljningsstället godkändes redan i våras.",
@@ -318,6 +323,13 @@ static void
 test_a_mail_that_says_both_is_an_approval_that_a_person_must_see(void **state)
 {
 	static const char *const t[] = {
+		"The sales unit was approved, then rejected.",
+		"The sales unit is approved but not activated.",
+		"Myyntipaikka on hyväksytty, mutta sopimus puuttuu vielä.",
+		"Status: Rejected. Your application has been approved.",
+		"Bestillingen er godkjent. Godkjent: Nei",
+		"This is an example of what an approval mail looks like: Your sales unit has been approved.",
+		"Dette er et eksempel på en e-post: Salgsstedet er godkjent.",
 		"Your sales unit is approved. We need more information about the bank account.",
 		"Salgsstedet er godkjent. Salgsstedet er ikke godkjent for netthandel.",
 		"Myyntipaikka on hyväksytty. Myyntipaikka on suljettu.",
