@@ -354,10 +354,14 @@ rows_split(struct arena *a, struct rows *rs)
 static void
 tables_merge(struct arena *a, struct rows *rs)
 {
-	uint32_t	*lines = arena_array(a, UINT16_MAX + 1, sizeof *lines);
+	uint32_t	*lines;
 	struct row	*last = NULL;
 	uint16_t	 table = 0;
 
+	for (struct row *r = rs->head; r != NULL; r = r->next)
+		table = r->table > table ? r->table : table;
+	lines = arena_array(a, (size_t)table + 1, sizeof *lines);
+	table = 0;
 	for (struct row *r = rs->head; r != NULL; r = r->next)
 		lines[r->table]++;
 	for (struct row *r = rs->head; r != NULL; r = r->next) {
