@@ -46,7 +46,7 @@ is_digit(char c)
 static bool
 begins(struct span v, const char *with)
 {
-	return span_find(span_take(v, strlen(with)), span_of(with), 0) == 0;
+	return span_is(span_take(v, strlen(with)), with);
 }
 
 static bool

@@ -236,7 +236,7 @@ style_merge(struct style *to, const struct style *from)
 static bool
 begins(struct span v, const char *with)
 {
-	return span_find(span_take(v, strlen(with)), span_of(with), 0) == 0;
+	return span_is(span_take(v, strlen(with)), with);
 }
 
 static bool
