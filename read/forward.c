@@ -112,7 +112,21 @@ forward_prefix(struct span subject, struct span *rest)
 struct known {			/* the labels, folded once */
 	struct { struct span text; enum label label; } list[MAX_LABELS];
 	size_t	count;
+	bool	first[256];	/* bytes that a word begins with without which no line is a banner */
+	size_t	shortest;	/* of those words */
 };
+
+static void
+banner_words(struct known *k, const char *words)
+{
+	struct span left = span_of(words), one;
+
+	while (left.n > 0) {
+		span_cut(&left, '|', &one);
+		k->first[(unsigned char)one.p[0]] = true;
+		k->shortest = one.n < k->shortest ? one.n : k->shortest;
+	}
+}
 
 static const struct known *
 labels_fold(struct arena *a)
@@ -128,6 +142,9 @@ labels_fold(struct arena *a)
 			k->list[k->count++].label = (enum label)l;
 		}
 	}
+	k->shortest = SIZE_MAX;
+	banner_words(k, passed_on);
+	banner_words(k, original);
 	return k;
 }
 
@@ -323,9 +340,23 @@ dashes_off(struct span s)
 	return s;
 }
 
+/* Most lines have no word that looks like one of a banner. */
+static bool
+could_be_banner(const struct known *k, struct span folded)
+{
+	struct span word;
+
+	while (folded.n > 0) {
+		span_cut(&folded, ' ', &word);
+		if (word.n >= k->shortest && k->first[(unsigned char)word.p[0]])
+			return true;
+	}
+	return false;
+}
+
 /* "---- Forwarded message ----": sets *said; "---- Original message ----" leaves that open. */
 static bool
-is_banner(struct span text, bool *said)
+is_banner(const struct known *k, struct span text, bool *said)
 {
 	char		out[FOLD_ROOM(MAX_BANNER)];
 	struct span	words = dashes_off(text);
@@ -333,6 +364,10 @@ is_banner(struct span text, bool *said)
 	if (words.n == 0 || words.n > MAX_BANNER)
 		return false;
 	words = words_fold(words, out);
+	if (!could_be_banner(k, words)) {
+		*said = false;
+		return false;
+	}
 	*said = has_word(words, passed_on) && has_word(words, a_mail);
 	return *said || (has_word(words, original) && text.n >= words.n + 4);	/* dashes are part of it */
 }
@@ -364,14 +399,14 @@ block_find(const struct lines *s, size_t at, struct block *out)
 
 		if (text.n == 0)
 			continue;
-		if (is_banner(text, &b.said)) {
+		if (is_banner(s->known, text, &b.said)) {
 			head = skip_empty(s, i + 1);
 			if (head < s->count && head <= i + 3 && block_read(s, head, &b))
 				goto found;
 			b.seen = 0;
 		}
 		if (text.p[0] == '-' && text.n > 10 && (head = (size_t)(span_find(run, SPAN_LIT("- "), 5) + 2)) > 6 &&
-		    is_banner(span_take(text, head), &b.said) &&
+		    is_banner(s->known, span_take(text, head), &b.said) &&
 		    block_read_run(span_trim(span_from(text, head)), &b)) {
 			b.quote = s->list[i].quote;
 			b.end = skip_empty(s, i + 1);
