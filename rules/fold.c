@@ -16,10 +16,8 @@ is_invisible(uint32_t r)
 }
 
 bool
-fold_is_word(uint32_t r)
+fold_is_word_long(uint32_t r)
 {
-	if (r < 0x80)
-		return (r >= '0' && r <= '9') || (r >= 'a' && r <= 'z') || (r >= 'A' && r <= 'Z');
 	if (r < 0xc0)
 		return r == 0xaa || r == 0xb5 || r == 0xba;
 	return r != 0xd7 && r != 0xf7 && (r < 0x2000 || r > 0x2bff) && (r < 0x3000 || r > 0x303f) &&
@@ -127,7 +125,12 @@ fold_put(char *out, size_t at, struct span text)
 			if (!in_word)
 				out[at++] = ' ';
 			in_word = true;
-			out[at++] = (char)lower(r);
+			out[at++] = (char)(r | 32);	/* of letters and digits the small one */
+			i++;
+			continue;
+		}
+		if (r == ' ') {
+			in_word = false;
 			i++;
 			continue;
 		}

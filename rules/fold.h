@@ -31,7 +31,12 @@ size_t		fold_words(char *text, size_t n);
 bool		fold_is_space(uint32_t rune);
 /* True for a letter that is no capital, and for a digit. */
 bool		fold_is_lower(uint32_t rune);
-/* True for what a word is made of. */
-bool		fold_is_word(uint32_t rune);
+/* True for what a word is made of. Called for each byte of a mail: inline for ASCII. */
+bool		fold_is_word_long(uint32_t rune);
+static inline bool
+fold_is_word(uint32_t rune)
+{
+	return rune < 0x80 ? (rune | 32) - 'a' < 26 || rune - '0' < 10 : fold_is_word_long(rune);
+}
 
 #endif

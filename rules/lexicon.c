@@ -274,8 +274,13 @@ compile_sort_labels(struct rules *r)
 {
 	if (r->label_count > 0)
 		qsort(r->labels, (size_t)r->label_count, sizeof(*r->labels), label_order);
-	for (int i = 0; i < r->label_count; i++)
+	for (int i = 0; i < r->label_count; i++) {
 		first_word_set(r, r->labels[i].text);
+		r->label_from[(unsigned char)r->labels[i].text.p[0] + 1] = i + 1;
+	}
+	for (int c = 1; c <= RULES_BYTES; c++)
+		if (r->label_from[c] == 0)
+			r->label_from[c] = r->label_from[c - 1];
 	for (int i = 0; i < r->country_count; i++)
 		first_word_set(r, r->countries[i].word);
 }
@@ -292,7 +297,8 @@ rules_may_begin(const struct rules *r, struct span word)
 static int
 label_bound(const struct rules *r, struct span text)
 {
-	int lo = 0, hi = r->label_count;
+	unsigned char	first = text.n > 0 ? (unsigned char)text.p[0] : 0;
+	int		lo = r->label_from[first], hi = r->label_from[first + 1];
 
 	while (lo < hi) {
 		int mid = lo + (hi - lo) / 2;

@@ -140,6 +140,14 @@ struct number {
 	size_t			from, end;	/* of label and number */
 };
 
+/* Is the word before a label one that makes it something else's? Not so in "fjord.example". */
+static bool
+is_other(const struct prose *p, struct span text, struct span before)
+{
+	return before.p != NULL && (before.p == text.p || before.p[-1] != '.') &&
+	    label_word_is(p->rules, before, LABEL_OTHER);
+}
+
 /* The next label with a number right after it. */
 static bool
 number_next(const struct prose *p, struct span text, size_t *at, struct number *out)
@@ -149,12 +157,10 @@ number_next(const struct prose *p, struct span text, size_t *at, struct number *
 
 	for (; (n = label_word(text, at)) > 0; before = (struct span){text.p + *at, n}, *at += n) {
 		size_t	after, end;
-		bool	other = before.p != NULL && label_word_is(p->rules, before, LABEL_OTHER) &&
-			    (before.p == text.p || before.p[-1] != '.');	/* fjord.example */
 
-		if (!label_at(p->rules, p->owner, text, *at, &out->hit) || other ||
+		if (!label_at(p->rules, p->owner, text, *at, &out->hit) ||
 		    (out->hit.field != FIELD_MSN && out->hit.field != FIELD_ORG_NUMBER) ||
-		    label_edge(text, out->hit.end, &after) == EDGE_END)
+		    label_edge(text, out->hit.end, &after) == EDGE_END || is_other(p, text, before))
 			continue;
 		end = value_typed(out->hit.field, text, after);
 		if (end == 0)

@@ -15,6 +15,7 @@
 #define RULES_MAX_RULES		256
 #define RULES_MAX_WORDS		24	/* of a label or phrase: longer ones are no labels */
 
+#define RULES_BYTES		256
 #define RULES_FIRST_BITS	16384	/* hashes of the first words of labels: some 500 are set */
 
 #define FIELD_COUNTRY	((int)FIELDS)	/* found like a field, but only says the scheme */
@@ -125,6 +126,7 @@ struct rules {
 	int			 language_count[LANGUAGES];
 	struct label		*labels;	/* sorted by text, then owner */
 	int			 label_count;
+	int			 label_from[RULES_BYTES + 1];	/* first label that begins with this byte or a greater one */
 	uint64_t		 first_words[RULES_FIRST_BITS / 64];	/* of labels and countries: rules_may_begin() */
 	struct field_pattern	*patterns;
 	int			 pattern_count;
