@@ -115,6 +115,13 @@ filter_bit(uint32_t h, size_t n)
 	return (h ^ h >> 11 ^ (uint32_t)n << 5) % SENTENCE_STEM_BITS;
 }
 
+/* Two bytes as one number; most of any text ends here. */
+static size_t
+filter_pair(char a, char b)
+{
+	return (size_t)((a & 0x7f) << 7 | (b & 0x7f));
+}
+
 /* From p on n bytes, or before p, the last first. */
 static void
 filter_set(struct sentence_stem_bits *f, const char *p, size_t n, bool before)
@@ -127,6 +134,10 @@ filter_set(struct sentence_stem_bits *f, const char *p, size_t n, bool before)
 	bit = filter_bit(h, n);
 	f->set[bit / 64] |= UINT64_C(1) << bit % 64;
 	f->lengths |= 1U << n;
+	if (n >= 2) {
+		bit = before ? filter_pair(p[-1], p[-2]) : filter_pair(p[0], p[1]);
+		f->pairs[bit / 64] |= UINT64_C(1) << bit % 64;
+	}
 }
 
 /* May the bytes from p on (room of them), or those before p, be a stem's? */
@@ -135,6 +146,12 @@ filter_has(const struct sentence_stem_bits *f, const char *p, size_t room, bool 
 {
 	uint32_t h = 0;
 
+	if (!(f->lengths & 1U << 1)) {	/* none of one byte */
+		size_t bit = room < 2 ? 0 : before ? filter_pair(p[-1], p[-2]) : filter_pair(p[0], p[1]);
+
+		if (room < 2 || !(f->pairs[bit / 64] >> bit % 64 & 1))
+			return false;
+	}
 	for (size_t n = 1; n <= SENTENCE_STEM_BYTES && n <= room; n++) {
 		size_t bit;
 

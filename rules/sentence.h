@@ -45,10 +45,12 @@ struct sentence_pair {
  */
 #define SENTENCE_STEM_BITS	2048	/* some 200 stems leave most of them clear */
 #define SENTENCE_STEM_BYTES	4
+#define SENTENCE_PAIR_BITS	16384	/* seven bits of each byte */
 struct sentence_stems {
 	struct sentence_stem_bits {
 		uint64_t	set[SENTENCE_STEM_BITS / 64];
 		unsigned	lengths;	/* bit n: some stem has n bytes here */
+		uint64_t	pairs[SENTENCE_PAIR_BITS / 64];	/* the two bytes that a stem has first */
 	} begins, ends, within;
 };
 void	sentence_stems_make(const struct rules *, struct sentence_stems *);
