@@ -17,7 +17,7 @@ PKG_READER := gmime-3.0 gumbo libseccomp libpcre2-8 yaml-0.1 gnutls opendkim
 LIB_MAIN   := -letpan -lunbound
 PKG_ALL    := $(sort $(PKG_MAIN) $(PKG_READER))
 
-CFLAGS	?= -O2 -g
+CFLAGS	?= -O3 -g
 # Hidden, or libunbound, which has an event_add() of its own, would call ours.
 OUR_CFLAGS := -std=c11 -D_GNU_SOURCE -D_FORTIFY_SOURCE=2 -fstack-protector-strong -fPIE -fvisibility=hidden -Wall -Wextra -Wpedantic -Wshadow \
 	-Wmissing-prototypes -Wstrict-prototypes -I. -I$(BUILD) -DAPPROVALS_VERSION='"$(VERSION)"' \
