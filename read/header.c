@@ -7,6 +7,8 @@
 
 #include "read/reading.h"
 
+#define MOST_FIELDS	64	/* room at first: most headers have fewer */
+
 /* Cuts the next line off *left, without its LF or CRLF. */
 static struct span
 line_next(struct span *left)
@@ -59,19 +61,34 @@ line_take(struct header *h, struct span line)
 	h->fields[h->count++] = (struct header_field){span_trim(name), value};
 }
 
+/* Room for a field more; what there was stays where it was, for the arena to free. */
+static void
+fields_grow(struct header *h, size_t *room, struct arena *a)
+{
+	struct header_field *more;
+
+	if (h->count < *room)
+		return;
+	*room *= 2;
+	more = arena_array(a, *room, sizeof *more);
+	memcpy(more, h->fields, h->count * sizeof *more);
+	h->fields = more;
+}
+
 int
 header_split(struct span mail, struct arena *a, struct header *h, struct err *e)
 {
 	struct span	left = span_take(mail, READING_MAX_HEADERS + 1), line;
-	size_t		whole = left.n;
+	size_t		whole = left.n, room = MOST_FIELDS;
 
-	*h = (struct header){.fields = arena_array(a, HEADER_MAX_FIELDS, sizeof *h->fields)};
+	*h = (struct header){.fields = arena_array(a, room, sizeof *h->fields)};
 	while (left.n > 0) {
 		line = line_next(&left);
 		if (line.n == 0)
 			break;
 		if (h->count == HEADER_MAX_FIELDS)
 			return err_set(e, ERR_REJECT, "more than %d header fields", HEADER_MAX_FIELDS);
+		fields_grow(h, &room, a);
 		line_take(h, line);
 	}
 	if (whole - left.n > READING_MAX_HEADERS)

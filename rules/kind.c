@@ -115,7 +115,8 @@ is_choice(struct span text)
 	static const char *const boxes[] = {"[ ]", "[]", "( )", "\xe2\x98\x90", "\xe2\x97\x8b", "\xe2\x97\xaf", "\xe2\x96\xa1"};
 
 	for (size_t i = 0; i < COUNT(boxes); i++)
-		if (span_eq(span_take(text, strlen(boxes[i])), span_of(boxes[i])))
+		if (text.n > 0 && text.p[0] == boxes[i][0] &&
+		    span_eq(span_take(text, strlen(boxes[i])), span_of(boxes[i])))
 			return true;
 	return false;
 }
