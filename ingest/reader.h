@@ -20,7 +20,7 @@
 #include "ingest/key.h"
 #include "read/reading.h"
 
-/* Served by one child; screening counts a question as one. Its start costs as much as thirty mails. */
+/* Served by one child, whose start costs as much as thirty; screening counts a question as one. */
 #define READER_MAX_MAILS	2000
 #define READER_CPU_SECONDS	1	/* for one mail (granted in whole seconds above what was used) */
 #define READER_WALL_MS		10000	/* for one mail, on a loaded machine */

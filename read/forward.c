@@ -112,8 +112,8 @@ forward_prefix(struct span subject, struct span *rest)
 struct known {			/* the labels, folded once */
 	struct { struct span text; enum label label; } list[MAX_LABELS];
 	size_t	count;
-	bool	first[256];	/* bytes that a word begins with without which no line is a banner */
-	size_t	shortest;	/* of those words */
+	bool	first[256];	/* what words begin with that a banner must have one of */
+	size_t	shortest;	/* bytes of one of those words */
 };
 
 static void

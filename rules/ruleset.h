@@ -126,7 +126,7 @@ struct rules {
 	int			 language_count[LANGUAGES];
 	struct label		*labels;	/* sorted by text, then owner */
 	int			 label_count;
-	int			 label_from[RULES_BYTES + 1];	/* first label that begins with this byte or a greater one */
+	int			 label_from[RULES_BYTES + 1];	/* first label of this first byte or a greater one */
 	uint64_t		 first_words[RULES_FIRST_BITS / 64];	/* of labels and countries: rules_may_begin() */
 	struct field_pattern	*patterns;
 	int			 pattern_count;

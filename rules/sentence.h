@@ -50,7 +50,7 @@ struct sentence_stems {
 	struct sentence_stem_bits {
 		uint64_t	set[SENTENCE_STEM_BITS / 64];
 		unsigned	lengths;	/* bit n: some stem has n bytes here */
-		uint64_t	pairs[SENTENCE_PAIR_BITS / 64];	/* the two bytes that a stem has first */
+		uint64_t	pairs[SENTENCE_PAIR_BITS / 64];	/* the two bytes that stems begin with */
 	} begins, ends, within;
 };
 void	sentence_stems_make(const struct rules *, struct sentence_stems *);
