@@ -181,8 +181,8 @@ claim_write(struct enrich *en, const struct claim *c, const struct sales_unit *u
 	/* An approval must say who: neither the mail nor the API did. */
 	if (d.state == CLAIM_CONFIRMED && (nameless || !claim_is_whole(c)))
 		d.state = CLAIM_HELD;
-	/* History that cannot be proven now is believed for the API's sake alone (architecture, Proof). */
-	if (d.state == CLAIM_CONFIRMED && answer == ANSWER_NOT_ASKED && c->proof != NULL &&
+	/* History that cannot be proven now is believed for the API's sake alone, or a person's (architecture, Proof). */
+	if (d.state == CLAIM_CONFIRMED && answer == ANSWER_NOT_ASKED && !c->accepted && c->proof != NULL &&
 	    strcmp(c->proof, "none") == 0)
 		d.state = CLAIM_HELD;
 	if (d.state == CLAIM_CONFIRMED)

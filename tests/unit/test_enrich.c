@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "ingest/enrich.h"
+#include "store/review.h"
 
 
 static const int go_on;
@@ -304,6 +305,25 @@ an_approval_of_nobody_is_not_made(void **state)
 }
 
 static void
+without_an_api_what_is_not_proven_is_a_persons_to_confirm(void **state)
+{
+	struct fixture	*f = *state;
+	struct enrich	 en = pass_at(f, &none_confirm, NOW);
+	int64_t		 id = claim_new(f, "one");
+
+	raw(f, "UPDATE message SET proof = 'none'");
+	OK(enrich_pass(&en, &f->e));
+	assert_int_equal(claim_now(f, id).state, CLAIM_HELD);
+	OK(db_begin(f->db, &f->e));
+	OK(review_claim(f->db, id, &(struct review){.accept = true, .why = "seen", .user = "kari", .login_uid = -1,
+	    .at_ms = NOW}, false, true, &f->e));
+	OK(db_commit(f->db, &f->e));
+	OK(enrich_pass(&en, &f->e));
+	assert_int_equal(claim_now(f, id).state, CLAIM_CONFIRMED);
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM approval WHERE confirmed_by = 'person'"), 1);
+}
+
+static void
 a_signal_ends_the_pass_between_claims(void **state)
 {
 	static const int stop = 1;
@@ -336,6 +356,7 @@ main(void)
 		FIXTURE_TEST(without_an_api_a_pass_decides_all_that_is_due),
 		FIXTURE_TEST(a_claim_without_a_number_is_held_and_not_asked),
 		FIXTURE_TEST(an_approval_of_nobody_is_not_made),
+		FIXTURE_TEST(without_an_api_what_is_not_proven_is_a_persons_to_confirm),
 		FIXTURE_TEST(a_signal_ends_the_pass_between_claims),
 	};
 
