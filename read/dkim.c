@@ -20,6 +20,8 @@
  */
 #define DRIFT_S	(10 * UINT64_C(31556952))
 #define FIELD_NAME	"DKIM-Signature"
+#define KEY_PLACE	"._domainkey."	/* between selector and domain (RFC 6376 3.6.2.1) */
+#define NAME_MAX_BYTES	253		/* of a name that the DNS can be asked for: RFC 1035 2.3.4 */
 #define CHUNK_BYTES	(64 * 1024)	/* of the body that is given to the library at a time */
 
 struct dkim_door {
@@ -320,6 +322,13 @@ name_copy(char out[254], struct span s)
 	out[s.n] = '\0';
 }
 
+/* Nobody has a key under a name that is none; asked for, it would look like a DNS that is away. */
+static bool
+key_has_name(const struct tags *t)
+{
+	return span_domain(t->s) && t->s.n + sizeof KEY_PLACE - 1 + t->d.n <= NAME_MAX_BYTES;
+}
+
 /* One DKIM-Signature field of a domain of ours. */
 static void
 signature_check(struct dkim_door *door, struct work *w, const struct tags *t, struct reasons *remarks)
@@ -328,7 +337,7 @@ signature_check(struct dkim_door *door, struct work *w, const struct tags *t, st
 	const char		*reason = tags_refused(t, w->mail->at_ms);
 
 	name_copy(s->domain, t->d);
-	if (t->bad || !span_domain(t->s)) {
+	if (t->bad || !key_has_name(t)) {
 		s->verdict = SIGNATURE_BROKEN;
 		reason = "dkim-broken";
 	} else {

@@ -401,6 +401,21 @@ def test_what_is_proven_is_announced_and_says_how(module_world, keys):
         assert len(world.received("approval.confirmed")) == len(good)
 
 
+TOO_LONG = b".".join([b"s" * 60] * 4)  # a name alone, but none with ._domainkey. and a domain behind it
+
+
+def test_forgeries_whose_keys_can_have_no_name_keep_nobody_from_asking_for_the_real_one(world, keys):
+    for i in range(5):
+        world.deliver(keys.other.sign(bare(f"66666{i}"), selector="SELECTOR").replace(b"SELECTOR", b"x%d." % i + TOO_LONG[3:]))
+    world.know("123456", "987654325")
+    world.deliver(keys.rsa.sign(bare("123456")))
+    with Names(keys.records()) as names:
+        trust(world, names)
+        world.run("run")
+    assert [entry["msn"] for entry in world.log("--state", "confirmed")] == ["123456"]
+    assert world.count("claim", "state = 'awaiting-proof'") == 0
+
+
 def test_the_signature_is_kept_as_it_was_on_arrival(world, keys):
     world.know("123456", "987654325")
     world.deliver(keys.rsa.sign(bare("123456")))
