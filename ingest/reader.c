@@ -40,7 +40,6 @@ struct child {
 	int	fd;
 	int	served;
 	rlim_t	cpu_s;		/* its allowance until now */
-	bool	prover;		/* it has no GLib, which ends by SIGTRAP or SIGABRT for want of memory */
 	rlim_t	cpu_max_s;	/* the hard limit, which stays; 0: not asked yet */
 	clockid_t clock;	/* of its CPU time; only if has_clock */
 	bool	has_clock;
@@ -160,12 +159,10 @@ loss_of_signal(int sig)
 
 /* A child that ran out of memory because it had taken so much itself was made to by the mail. */
 static void
-loss_of_status(int status, long peak_kb, bool prover, struct loss *l)
+loss_of_status(int status, long peak_kb, struct loss *l)
 {
 	if (WIFSIGNALED(status)) {
 		l->kind = loss_of_signal(WTERMSIG(status));
-		if (prover && l->kind == LOSS_MEMORY)
-			l->kind = LOSS_CRASH;	/* an assertion */
 		snprintf(l->how, sizeof l->how, "was killed %sby SIG%s",
 		    l->kind == LOSS_OUTSIDE ? "from outside " : "", sigabbrev_np(WTERMSIG(status)));
 	} else if (WEXITSTATUS(status) == ARENA_EXIT_NO_MEMORY) {
@@ -198,7 +195,6 @@ child_kill(struct child *c, struct loss *l, enum loss_kind kind, const char *how
 static enum outcome
 child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
 {
-	bool	prover = c->prover;
 	long	peak_kb;
 	int	status;
 
@@ -208,7 +204,7 @@ child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
 		return child_kill(c, l, LOSS_CRASH, "closed its stream and lived on");
 	close(c->fd);
 	status = child_reap(c, &peak_kb);
-	loss_of_status(status, peak_kb, prover, l);
+	loss_of_status(status, peak_kb, l);
 	return LOST;
 }
 
@@ -420,7 +416,6 @@ child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *s
 	setup.check = said != NULL;
 	if (child_fork(r, c, e) != 0)
 		return FAILED;
-	c->prover = w == CHILD_PROVER;
 	got = child_exchange(c, FRAME_SETUP, setup_encode(&setup, &a), &a, &type, &text,
 	    READER_START_MS, l);
 	if (got == ANSWERED && said != NULL)
