@@ -549,30 +549,20 @@ claim_of(struct entry *n, int i)
 	return c;
 }
 
-/* What was read of it; of a mail that is read again, only what is new. */
+/* What was read of it; of a mail that was read before (its bytes may have been fetched again), only what is new. */
 static int
 claims_store(struct entry *n, struct err *e)
 {
 	const struct ingest_mail *m = n->mail;
 	int			  count = m->failed ? 0 : m->reading.found.count;
 	struct claim		 *list = arena_array(&n->arena, (size_t)count, sizeof *list);
-	int64_t			  id;
 
 	for (int i = 0; i < count; i++)
 		list[i] = claim_of(n, i);
 	/* what waited for its proof has been told to nobody: it is made anew */
-	if (m->again && claim_drop_awaiting(n->in->db, m->id, e) != 0)
+	if (claim_drop_awaiting(n->in->db, m->id, e) != 0)
 		return -1;
-	if (m->again)
-		return reread_claims(n->in->db, m->id, n->hash, list, count, n->in->now_ms, &n->claims,
-		    &n->held, e);
-	for (int i = 0; i < count; i++) {
-		if (claim_add(n->in->db, &list[i], n->hash, n->in->now_ms, &id, e) != 0)
-			return -1;
-		n->claims++;
-		n->held += list[i].state == CLAIM_HELD;
-	}
-	return 0;
+	return reread_claims(n->in->db, m->id, n->hash, list, count, n->in->now_ms, &n->claims, &n->held, e);
 }
 
 static int
@@ -688,7 +678,7 @@ read_store(struct entry *n, struct err *e)
 	if (claims_store(n, e) != 0 ||
 	    reproof_note(in, m->id, &m->proof.signature, n->judged.wait_ms, e) != 0)
 		return -1;
-	if ((n->judged.trusted || n->judged.wait_ms != 0 || n->claims > 0) &&
+	if ((n->judged.trusted || n->judged.wait_ms != 0 || found->count > 0) &&
 	    mail_keep(in->db, m->id, n->judged.trusted, m->raw, e) != 0)
 		return -1;
 	if (n->judged.trusted ? kind_tell(n, e) != 0 : is_unknown_sender(n) && tell_unknown_sender(n, e) != 0)

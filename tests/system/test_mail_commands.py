@@ -4,6 +4,7 @@ import hashlib
 import io
 import json
 import pathlib
+import sqlite3
 import stat
 import time
 
@@ -249,6 +250,20 @@ def test_a_copy_of_what_was_read_and_not_kept_is_read_by_the_rules_of_its_day(wo
     world.deliver(raw)
     assert world.run("ingest").status == 0
     assert world.count("claim") == 1 and mails(world)[3]["same_as"] == "mail_3"
+
+
+def test_a_mail_whose_bytes_were_dropped_is_fetched_and_keeps_its_claim(world):
+    world.deliver(approval_mail("123456", proven=False))
+    assert world.run("run").status == 3
+    with sqlite3.connect(world.database) as db:  # as the budget of untrusted mail does
+        db.execute("DELETE FROM mail_bytes")
+    assert reread(world, "mail_1")["pending"] == 1
+    world.know("654321", "987654325")
+    world.deliver(approval_mail("654321"))
+    assert world.run("run").status == 0
+    assert world.rows("SELECT mail_id, state FROM claim ORDER BY id") == [
+        {"mail_id": 1, "state": "held"}, {"mail_id": 2, "state": "confirmed"}]
+    assert world.count("mail_bytes") == 2 and world.count("mail", "fate = 'read'") == 2
 
 
 def test_noise_is_asked_about_again_and_ignored_again(world):
