@@ -671,6 +671,8 @@ read_store(struct entry *n, struct err *e)
 		return -1;
 	if (own)
 		return own_store(n, e);
+	if (reproof_left(in, m->id, &n->judged.wait_ms, e) != 0)
+		return -1;
 	if (n->judged.trusted && found->kind == RULE_APPROVAL && found->count == 0)
 		return quarantine(n, "an approval of which nothing could be read", e);
 	if (mail_settle(in->db, m->id, MAIL_READ, NULL, NULL, in->now_ms, e) != 0)

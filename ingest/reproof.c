@@ -53,6 +53,22 @@ out:
 	return rc;
 }
 
+int
+reproof_left(struct ingest *in, int64_t mail_id, int64_t *wait_ms, struct err *e)
+{
+	struct signature_row	row;
+	struct arena		a = {0};
+	bool			found;
+	int			rc = 0;
+
+	if (*wait_ms != 0)
+		rc = signature_get(in->db, mail_id, &a, &row, &found, e);
+	if (*wait_ms != 0 && rc == 0 && found && in->now_ms >= row.since_ms + *wait_ms)
+		*wait_ms = 0;
+	arena_free(&a);
+	return rc;
+}
+
 /* The claims that wait for the proof, held: nobody waits for it any longer. */
 static int
 claims_hold(struct ingest *in, int64_t mail_id, struct arena *a, struct err *e)

@@ -15,6 +15,8 @@
  * it is asked about again (0: it is decided).
  */
 int	reproof_note(struct ingest *, int64_t mail_id, const struct signature *, int64_t wait_ms, struct err *);
+/* For a mail that may have been waited for before: *wait_ms becomes 0 if that was long enough. */
+int	reproof_left(struct ingest *, int64_t mail_id, int64_t *wait_ms, struct err *);
 /* Those mails of in->mailbox that are due; a transaction each. -1: the database or a child failed for good. */
 int	reproof_pass(struct ingest *, struct err *);
 

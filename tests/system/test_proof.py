@@ -6,6 +6,7 @@ import os
 import pathlib
 import re
 import shutil
+import sqlite3
 import time
 
 import pytest
@@ -402,6 +403,20 @@ def test_what_is_proven_is_announced_and_says_how(module_world, keys):
 
 
 TOO_LONG = b".".join([b"s" * 60] * 4)  # a name alone, but none with ._domainkey. and a domain behind it
+
+
+def test_a_mail_whose_proof_was_waited_for_long_enough_waits_no_more_when_it_is_read_again(world, keys):
+    world.deliver(keys.rsa.sign(bare("123456"), selector="gone"))
+    with Names(keys.records()) as names:
+        trust(world, names)
+        world.run("run")
+        assert world.rows("SELECT state FROM claim") == [{"state": "awaiting-proof"}]
+        with sqlite3.connect(world.database) as db:
+            db.execute("UPDATE signature SET since_ms = since_ms - 3 * 86400000, next_ms = 1")
+        world.run("run")
+        assert world.rows("SELECT state FROM claim") == [{"state": "held"}]
+        world.run("mail", "reread", "mail_1")
+        assert world.rows("SELECT state FROM claim") == [{"state": "held"}]
 
 
 def test_forgeries_whose_keys_can_have_no_name_keep_nobody_from_asking_for_the_real_one(world, keys):
