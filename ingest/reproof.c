@@ -3,13 +3,17 @@
  */
 #include "ingest/reproof.h"
 
+#include <string.h>
+
 #include "base/clock.h"
 #include "base/log.h"
+#include "ingest/import.h"
 #include "store/claim.h"
 #include "store/mail.h"
 #include "store/signature.h"
 
 #define REPROOF_BATCH	20	/* mails listed at a time: each asked is due later, or never again */
+#define REPROOF_MAX_MS	(2 * CLOCK_DAY)	/* where proof_wait_ms() cannot be asked: the longest that it says */
 #define REPROOF_MAX	1000	/* in one pass, before the mailbox is looked at; the rest is due in the next */
 
 /* When it is asked again after `asks` times. */
@@ -103,7 +107,7 @@ mail_resolve(struct ingest *in, const struct ingest_mail *m, struct arena *a, st
 	if (!m->failed)
 		wait_ms = ingest_judge(in->sender, &m->proof, &m->reading, m->arrived_ms, m->history).wait_ms;
 	else if (m->why.kind != ERR_REJECT)
-		wait_ms = 2 * CLOCK_DAY;	/* no memory for it */
+		wait_ms = REPROOF_MAX_MS;	/* no memory for it */
 	if (wait_ms == 0 && !m->failed)
 		return ingest_store(in, m, e) == 0 ? mail_follow(in->db, m->id, e) : -1;
 	if ((wait_ms == 0 || in->now_ms >= before.since_ms + wait_ms) && claims_hold(in, m->id, a, e) != 0)
@@ -111,17 +115,40 @@ mail_resolve(struct ingest *in, const struct ingest_mail *m, struct arena *a, st
 	return reproof_note(in, m->id, &m->proof.signature, wait_ms, e);
 }
 
+/*
+ * Its bytes were dropped, which any number of forged mails can bring about: the mailbox gives them again, if it still
+ * has the mail. *done: then this pass or the next reads it as new.
+ */
+static int
+mail_fetch_again(struct ingest *in, int64_t id, bool *done, struct err *e)
+{
+	const struct signature none = {.key = SPAN_LIT("")};
+
+	if (db_begin(in->db, e) != 0)
+		return -1;
+	if (mail_refetch(in->db, id, "to be fetched and read again", done, e) == 0 &&
+	    (!*done || reproof_note(in, id, &none, REPROOF_MAX_MS, e) == 0))
+		return db_commit(in->db, e);
+	db_rollback(in->db);
+	return -1;
+}
+
 static int
 mail_reprove(struct ingest *in, int64_t id, struct arena *a, struct err *e)
 {
 	struct ingest_mail	m = {.id = id, .again = true, .awaited = true};
 	struct mail_row		row;
+	bool			fetched = false;
 
 	if (mail_get(in->db, id, a, &row, e) != 0 || mail_kept(in->db, id, a, &m.raw, e) != 0)
 		return -1;
 	m.uid = row.uid;
 	m.arrived_ms = row.arrived_ms;
 	m.history = row.history;
+	if (m.raw.p == NULL && strcmp(in->mailbox, IMPORT_MAILBOX) != 0 && mail_fetch_again(in, id, &fetched, e) != 0)
+		return -1;
+	if (fetched)
+		return 0;
 	if (m.raw.p == NULL) {	/* taken away meanwhile: nothing can prove it any more */
 		m.failed = true;
 		m.proof.detail = SPAN_LIT("");

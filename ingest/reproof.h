@@ -1,8 +1,8 @@
 /*
  * reproof - proofs that the DNS alone withheld: what is known of them, and asking again (architecture, Proof)
  *
- * From the kept bytes: the mailbox is not asked. A mail that is proven now is read again, by a reader that never
- * reads untrusted mail. Asked after 5 min, 30 min, 2 h and then every 6 h, as long as proof_wait_ms() says; then its
+ * From the kept bytes; if they were dropped, the mailbox is asked for them once more. A mail that is proven now is read
+ * again, by a reader that never reads untrusted mail. Asked after 5 min, 30 min, 2 h and then every 6 h, as long as proof_wait_ms() says; then its
  * claims are held.
  */
 #ifndef INGEST_REPROOF_H

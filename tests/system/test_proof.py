@@ -419,6 +419,22 @@ def test_a_mail_whose_proof_was_waited_for_long_enough_waits_no_more_when_it_is_
         assert world.rows("SELECT state FROM claim") == [{"state": "held"}]
 
 
+def test_a_mail_that_waits_for_its_proof_is_fetched_again_if_its_bytes_were_dropped(world, keys):
+    world.know("123456", "987654325")
+    world.deliver(keys.rsa.sign(bare("123456")))
+    with Names({}) as names:
+        trust(world, names)
+        world.run("run")
+    assert world.rows("SELECT state FROM claim") == [{"state": "awaiting-proof"}]
+    with sqlite3.connect(world.database) as db:  # as the budget of untrusted mail does
+        db.execute("DELETE FROM mail_bytes")
+        db.execute("UPDATE signature SET next_ms = 1")
+    with Names(keys.records()) as names:
+        trust(world, names)
+        assert world.run("run").status == 0
+    assert world.rows("SELECT state FROM claim") == [{"state": "confirmed"}]
+
+
 def test_forgeries_whose_keys_can_have_no_name_keep_nobody_from_asking_for_the_real_one(world, keys):
     for i in range(5):
         world.deliver(keys.other.sign(bare(f"66666{i}"), selector="SELECTOR").replace(b"SELECTOR", b"x%d." % i + TOO_LONG[3:]))
