@@ -99,9 +99,12 @@ $(BUILD)/tests/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(BUIL
 check:	# unit and system tests, in the plain build and under ASan and UBSan
 	tests/needs.sh test
 	$(MAKE) $(JOBS) all unit
-	APPROVALS=build/approvals $(PYTHON) -m pytest -q tests/system
 	$(MAKE) $(JOBS) SANITIZE=1 BUILD=build/sanitize all unit
-	APPROVALS=build/sanitize/approvals $(PYTHON) -m pytest -q tests/system
+	$(MAKE) -j2 --output-sync=target $(SYSTEM)
+
+SYSTEM	:= system-build/approvals system-build/sanitize/approvals
+$(SYSTEM): system-%:	# mostly waiting for servers: both at once take hardly longer than one
+	APPROVALS=$* $(PYTHON) -m pytest -q tests/system
 
 SECONDS	?= 60
 fuzz:	# make fuzz SECONDS=600 TARGET=html: libFuzzer, ASan and UBSan look for what breaks; as many targets at once as cores
@@ -143,5 +146,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
+.PHONY: force all unit check $(SYSTEM) fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
 .DELETE_ON_ERROR:
