@@ -118,8 +118,11 @@ def the_mail(world):
     for name in ("From", "To", "Subject", "Auto-Submitted"):
         print(f"{name}: {first.message[name]}")
     print("\n" + first.message.get_content())
-    approvals, held = len(samples.expected_approvals()), world.count("claim", "state IN ('held', 'disputed')")
-    promise(len(team) == approvals + held, f"{len(team)} e-mails to the team: {approvals} approvals, {held} to look at")
+    approvals = len(samples.expected_approvals())
+    proven = world.count("claim", "state IN ('held', 'disputed') AND trusted = 1")
+    unproven = world.count("claim", "state = 'held' AND trusted = 0")
+    promise(unproven > 1 and len(team) == approvals + proven + 1, f"{len(team)} e-mails to the team: {approvals} approvals, "
+        f"{proven} proven mails to look at, and one for all {unproven} claims of mails that nothing proves")
 
 
 def second_run(world):
