@@ -89,13 +89,18 @@ pass_done(struct db *db, const struct mailbox_conf *m, const struct ingest *in, 
 static enum status
 worker_pass(struct app *app, const struct mailbox_conf *m, struct ingest *in)
 {
+	struct mailbox	*box = mailbox_open(m, in);
+	enum status	status;
 	struct err	e;
 	bool		undone = false;
 
 	readers_keys(in->readers, resolver_key, (const char *const *)app->set.net.dns);
-	if (reproof_pass(in, &e) == -1 || mailbox_pass(m, in, &undone, &e) == -1)
-		return pass_failed(in->db, m, &e, in->now_ms);
-	return pass_done(in->db, m, in, undone);
+	if (reproof_pass(in, &e) == -1 || mailbox_pass(box, &undone, &e) == -1)
+		status = pass_failed(in->db, m, &e, in->now_ms);
+	else
+		status = pass_done(in->db, m, in, undone);
+	mailbox_close(box);
+	return status;
 }
 
 static enum status

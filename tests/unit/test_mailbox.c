@@ -9,7 +9,8 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "ingest/mailbox.h"
+#include "ingest/account.h"
+#include "ingest/epoch.h"
 
 #define NOW	INT64_C(1795361298000)
 
@@ -25,25 +26,25 @@ a_pass_with_nothing_new_is_quiet(void **state)
 	struct imap_state st = same;
 
 	(void)state;
-	assert_true(mailbox_quiet(&ep, &st, NOW));
-	assert_true(mailbox_quiet(&ep, &st, ep.full_ms + MAILBOX_FULL_MS - 1));
-	assert_false(mailbox_quiet(&ep, &st, ep.full_ms + MAILBOX_FULL_MS));
-	assert_false(mailbox_quiet(&ep, &st, ep.full_ms - 1));	/* the clock went back */
+	assert_true(epoch_quiet(&ep, &st, NOW));
+	assert_true(epoch_quiet(&ep, &st, ep.full_ms + EPOCH_FULL_MS - 1));
+	assert_false(epoch_quiet(&ep, &st, ep.full_ms + EPOCH_FULL_MS));
+	assert_false(epoch_quiet(&ep, &st, ep.full_ms - 1));	/* the clock went back */
 	st.exists = 9;
-	assert_false(mailbox_quiet(&ep, &st, NOW));
+	assert_false(epoch_quiet(&ep, &st, NOW));
 	st = same;
 	st.uidnext = 11;
-	assert_false(mailbox_quiet(&ep, &st, NOW));
+	assert_false(epoch_quiet(&ep, &st, NOW));
 	st = same;
 	st.uidvalidity = 8;
-	assert_false(mailbox_quiet(&ep, &st, NOW));
+	assert_false(epoch_quiet(&ep, &st, NOW));
 	ep.pending = 1;
-	assert_false(mailbox_quiet(&ep, &same, NOW));
+	assert_false(epoch_quiet(&ep, &same, NOW));
 	ep = epoch;
 	ep.uidnext = 0;		/* a server that never tells UIDNEXT is never trusted to be quiet */
 	st = same;
 	st.uidnext = 0;
-	assert_false(mailbox_quiet(&ep, &st, NOW));
+	assert_false(epoch_quiet(&ep, &st, NOW));
 }
 
 static void
@@ -71,7 +72,7 @@ new_numbers_make_a_new_epoch(void **state)
 		    .exists = 8};
 
 		ep.highest = t[i].highest;
-		if (mailbox_renumbered(&ep, &st) != t[i].want)
+		if (epoch_renumbered(&ep, &st) != t[i].want)
 			fail_msg("%s", t[i].name);
 	}
 }
@@ -88,7 +89,7 @@ a_search_begins_at_what_is_unresolved(void **state)
 		{ "only what is new",			10, 0, 12, CLOCK_MINUTE, 10 },
 		{ "from the oldest pending",		10, 4, 12, CLOCK_MINUTE, 4 },
 		{ "pending above what was known",	10, 11, 12, CLOCK_MINUTE, 10 },
-		{ "all, every six hours",		10, 0, 12, MAILBOX_FULL_MS, 1 },
+		{ "all, every six hours",		10, 0, 12, EPOCH_FULL_MS, 1 },
 		{ "all, after the clock went back",	10, 0, 12, -1, 1 },
 		{ "all, in a new epoch",		0, 0, 12, CLOCK_MINUTE, 1 },
 		{ "all, after uidnext fell",		10, 0, 9, CLOCK_MINUTE, 1 },
@@ -101,7 +102,7 @@ a_search_begins_at_what_is_unresolved(void **state)
 		    .full_ms = NOW - t[i].age_ms};
 		struct imap_state st = {.uidvalidity = 7, .uidnext = t[i].told};
 
-		if (mailbox_search_from(&ep, &st, NOW) != t[i].want)
+		if (epoch_search_from(&ep, &st, NOW) != t[i].want)
 			fail_msg("%s", t[i].name);
 	}
 }
@@ -130,7 +131,7 @@ what_does_not_add_up_is_searched_whole(void **state)
 		struct imap_state now = st;
 
 		now.exists = t[i].exists;
-		if (mailbox_adds_up(&epoch, &now, t[i].uids, t[i].n) != t[i].want)
+		if (epoch_adds_up(&epoch, &now, t[i].uids, t[i].n) != t[i].want)
 			fail_msg("%s", t[i].name);
 	}
 	for (uint32_t pending = 3; pending <= 5; pending++) {	/* the search shows 4, 10 and 11 */
@@ -139,7 +140,7 @@ what_does_not_add_up_is_searched_whole(void **state)
 
 		ep.oldest_pending = pending;
 		now.exists = 10;
-		assert_int_equal(mailbox_adds_up(&ep, &now, t[1].uids, t[1].n), pending == 4);
+		assert_int_equal(epoch_adds_up(&ep, &now, t[1].uids, t[1].n), pending == 4);
 	}
 }
 
@@ -164,7 +165,7 @@ history_is_what_was_there_first(void **state)
 	for (size_t i = 0; i < COUNT(t); i++) {
 		const struct epoch_row ep = {.history_uid = t[i].history_uid};
 
-		if (mailbox_history(&ep, t[i].announce, t[i].uid, t[i].arrived) != t[i].want)
+		if (epoch_history(&ep, t[i].announce, t[i].uid, t[i].arrived) != t[i].want)
 			fail_msg("%s", t[i].name);
 	}
 }
@@ -196,7 +197,7 @@ start_is_by_arrival_but_a_slow_clock_of_the_server_loses_nothing(void **state)
 			.start_ms = t[i].start, .first_pass_ms = t[i].first_pass
 		};
 
-		if (mailbox_old(&row, &ep, t[i].uid, t[i].arrived) != t[i].want)
+		if (epoch_old(&row, &ep, t[i].uid, t[i].arrived) != t[i].want)
 			fail_msg("%s", t[i].name);
 	}
 }

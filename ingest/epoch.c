@@ -1,0 +1,151 @@
+/* epoch - see epoch.h */
+#include "ingest/epoch.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define CLOCK_SKEW_MS	CLOCK_HOUR		/* a mail server's clock may be that slow */
+
+/* ---- policy */
+
+bool
+epoch_history(const struct epoch_row *ep, int64_t announce_ms, uint32_t uid, int64_t arrived_ms)
+{
+	if (ep->history_uid != 0)
+		return uid < ep->history_uid;
+	return arrived_ms != 0 && arrived_ms < announce_ms;
+}
+
+bool
+epoch_old(const struct mailbox_row *row, const struct epoch_row *ep, uint32_t uid,
+    int64_t arrived_ms)
+{
+	bool came_later = ep->history_uid != 0 && uid >= ep->history_uid &&
+	    row->start_ms <= row->first_pass_ms;
+
+	return arrived_ms != 0 && arrived_ms < row->start_ms - (came_later ? CLOCK_SKEW_MS : 0);
+}
+
+bool
+epoch_renumbered(const struct epoch_row *ep, const struct imap_state *st)
+{
+	return ep->uidvalidity != st->uidvalidity ||
+	       (st->uidnext != 0 && st->uidnext <= ep->highest);
+}
+
+bool
+epoch_quiet(const struct epoch_row *ep, const struct imap_state *st, int64_t now_ms)
+{
+	return !epoch_renumbered(ep, st) && st->uidnext != 0 && st->uidnext == ep->uidnext &&
+	    st->exists == ep->exists_count && ep->pending == 0 && now_ms >= ep->full_ms &&
+	    now_ms - ep->full_ms < EPOCH_FULL_MS;
+}
+
+uint32_t
+epoch_search_from(const struct epoch_row *ep, const struct imap_state *st, int64_t now_ms)
+{
+	/* UIDNEXT below what it was: whatever the server lost, it may number mail there again */
+	if (ep->uidnext == 0 || st->uidnext < ep->uidnext || now_ms < ep->full_ms ||
+	    now_ms - ep->full_ms >= EPOCH_FULL_MS)
+		return 1;
+	if (ep->oldest_pending != 0 && ep->oldest_pending < ep->uidnext)
+		return ep->oldest_pending;
+	return ep->uidnext;
+}
+
+/* How many of the sorted uids are at or above lo, and below hi (0: no end). */
+static int64_t
+count_between(const uint32_t *uids, size_t n, uint32_t lo, uint32_t hi)
+{
+	int64_t count = 0;
+
+	for (size_t i = 0; i < n; i++)
+		count += uids[i] >= lo && (hi == 0 || uids[i] < hi);
+	return count;
+}
+
+bool
+epoch_adds_up(
+    const struct epoch_row *ep, const struct imap_state *st, const uint32_t *uids, size_t n)
+{
+	/* the search began at the oldest pending mail: not to see it is to have lost it */
+	if (ep->oldest_pending != 0 && ep->oldest_pending < ep->uidnext &&
+	    (n == 0 || uids[0] != ep->oldest_pending))
+		return false;
+	return ep->exists_count + count_between(uids, n, ep->uidnext, st->uidnext) == st->exists;
+}
+
+/* ---- a folder as the server shows it now */
+
+int
+epoch_open(struct mailbox *box, const struct folder *f, bool first_pass, struct err *e)
+{
+	uint32_t history_uid = first_pass && box->conf->announce_ms == -1 ? f->state.uidnext : 0;
+	int64_t id;
+
+	return mail_epoch_open(
+	    box->in->db, f->id, f->state.uidvalidity, history_uid, box->in->now_ms, &id, e);
+}
+
+int
+epoch_present(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
+{
+	if (mail_epoch(box->in->db, f->id, ep, e) == -1)
+		return -1;
+	if (ep->id != 0 && !epoch_renumbered(ep, &f->state))
+		return 0;
+	if (db_begin(box->in->db, e) == -1 ||
+	    pass_commit(box, epoch_open(box, f, false, e), e) == -1)
+		return -1;
+	if (ep->id != 0)
+		log_info("mailbox.renumbered", "mailbox", box->conf->name, "folder", f->name, NULL);
+	return mail_epoch(box->in->db, f->id, ep, e);
+}
+
+/* All that a search showed has a row when this returns. `full`: it was for all UIDs. */
+static int
+search_store(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
+    const uint32_t *uids, size_t n, bool full, struct err *e)
+{
+	int64_t there = full ? count_between(uids, n, 1, f->state.uidnext) : f->state.exists;
+	int64_t added = 0, vanished = 0;
+	int rc = -1;
+
+	if (db_begin(box->in->db, e) == -1)
+		return -1;
+	if (mail_shown(box->in->db, ep->id, uids, n, box->in->now_ms, &added, e) == 0 &&
+	    /* a SEARCH that shows fewer than EXISTS says nothing about what is missing */
+	    (!full || there != f->state.exists ||
+		mail_missed(box->in->db, ep->id, uids, n, box->in->now_ms, &vanished, e) == 0) &&
+	    mail_epoch_searched(
+		box->in->db, ep->id, f->state.uidnext, there, full, box->in->now_ms, e) == 0)
+		rc = 0;
+	if (pass_commit(box, rc, e) == -1)
+		return -1;
+	box->in->seen += added;
+	log_info("mailbox.searched", "mailbox", box->conf->name, "folder", f->name, "all",
+	    full ? "yes" : "no", "new", log_num(added).s, "vanished", log_num(vanished).s, NULL);
+	return 0;
+}
+
+int
+epoch_search(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
+    struct err *e)
+{
+	uint32_t from = epoch_search_from(ep, &f->state, box->in->now_ms), *uids = NULL;
+	struct arena a = {0};
+	size_t n;
+	int rc = imap_search(box->imap, from, &a, &uids, &n, e);
+
+	if (rc == 0 && from > 1 && !epoch_adds_up(ep, &f->state, uids, n)) {
+		from = 1;
+		rc = imap_search(box->imap, from, &a, &uids, &n, e);
+	}
+	if (rc == 0 && from == 1 && n == 0 && f->state.exists > 0)
+		rc = err_set(e, ERR_RETRY, "folder '%s': the server has %lld mails but shows none",
+		    f->name, (long long)f->state.exists);
+	if (rc == 0)
+		rc = search_store(box, f, ep, uids, n, from == 1, e);
+	arena_free(&a);
+	return rc;
+}
