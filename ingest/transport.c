@@ -17,6 +17,7 @@
 #define STOP_LOOK_MS	1000	/* how often a waiting read looks whether it should stop */
 #define ANSWER_BYTES	512	/* kept of the login's answer: its code and some words */
 #define NUMBER_DIGITS	10	/* of 4294967295, the largest of RFC 9051; libetpan wraps above */
+#define GUARD_OTHER	2	/* what a line or a word weighs in libetpan, in numbers of a SEARCH */
 
 struct transport {
 	CURL			*curl;
@@ -51,6 +52,19 @@ guard_line(struct guard *g)
 	struct guard fresh = {.budget = g->budget, .shown = g->shown};
 
 	*g = fresh;
+}
+
+/* Something that libetpan keeps until the command ends; `weight` in numbers of a SEARCH. */
+static int
+guard_keep(struct guard *g, size_t weight, struct err *e)
+{
+	g->shown += weight;
+	if (g->shown <= TRANSPORT_MAX_SHOWN)
+		return 0;
+	if (g->search)
+		return err_set(e, ERR_RETRY, "the folder shows more than %d mails",
+		    TRANSPORT_MAX_SHOWN);
+	return err_set(e, ERR_RETRY, "the server sent more answers than the command can have");
 }
 
 static bool
@@ -93,10 +107,11 @@ guard_number(struct guard *g, char c, struct err *e)
 		if (number_bad(g))
 			return err_set(
 			    e, ERR_RETRY, "the server sent a number of more than 32 bits");
-		if (g->search && ++g->shown > TRANSPORT_MAX_SHOWN)
-			return err_set(e, ERR_RETRY, "the folder shows more than %d mails",
-			    TRANSPORT_MAX_SHOWN);
+		if (g->search && guard_keep(g, 1, e) == -1)
+			return -1;
 	}
+	if ((c == ' ' || c == '(') && !g->search && guard_keep(g, GUARD_OTHER, e) == -1)
+		return -1;
 	if (g->brace != BRACE_OPEN)
 		g->digits = 0;
 	g->before = g->before << 8 | (unsigned char)(c >= 'a' && c <= 'z' ? c - 'a' + 'A' : c);
@@ -275,8 +290,11 @@ guard_pass(struct guard *g, const char *p, size_t n, struct err *e)
 			    "the server sent a line of more than %zu bytes", TRANSPORT_MAX_LINE);
 		if ((over = guard_byte(g, *p, e)) == -1)
 			return -1;
-		if (over)
+		if (over) {
 			guard_line(g);
+			if (guard_keep(g, GUARD_OTHER, e) == -1)
+				return -1;
+		}
 		p++;
 		n--;
 	}

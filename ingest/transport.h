@@ -22,7 +22,8 @@
 #define TRANSPORT_LOGIN_MS	30000		/* DNS, TCP, TLS and login together */
 /* Bytes of a line, literals left out: the answer to a SEARCH is one. */
 #define TRANSPORT_MAX_LINE	((size_t)8 * 1024 * 1024)
-#define TRANSPORT_MAX_SHOWN	500000	/* UIDs of one SEARCH: libetpan takes 64 bytes each */
+/* UIDs of one command's SEARCH: libetpan takes 64 bytes each; twice that for any other line or word. */
+#define TRANSPORT_MAX_SHOWN	500000
 #define TRANSPORT_MAX_DEPTH	32	/* of parentheses: libetpan recurses, 20,000 kill it */
 
 struct transport_login {
@@ -59,7 +60,7 @@ bool	transport_refused(struct span line);
  */
 struct guard {
 	size_t		 budget;	/* bytes that may still come for this command */
-	size_t		 shown;		/* numbers in SEARCH answers so far */
+	size_t		 shown;		/* numbers in SEARCH answers so far, others weighed as such */
 	size_t		 literal;	/* bytes of a literal still to come */
 	size_t		 line;		/* bytes of this line so far, literals left out */
 	enum { GUARD_START, GUARD_STAR, GUARD_TEXT, GUARD_DATA } state;

@@ -13,6 +13,7 @@ sys.path.insert(0, str(HERE.parent))
 
 from servers import ca as certificates  # noqa: E402
 from servers import dovecot as imap  # noqa: E402
+from servers import hostile_imap  # noqa: E402
 from servers import samples as sample_mails  # noqa: E402
 from servers import world as worlds  # noqa: E402
 
@@ -95,6 +96,17 @@ def make_world(tmp_path, ca, certificate, dovecot):
 def world(make_world):
     """All servers, an empty mailbox and an API that knows nothing yet."""
     return make_world()
+
+
+@pytest.fixture
+def hostile(tmp_path, ca, certificate):
+    """As world, but its mailbox is on a HostileImap of its own: world.imap."""
+    with hostile_imap.HostileImap(certificate) as server:
+        world = worlds.World(tmp_path, ca, certificate, server, {"merchants": [], "salesUnits": []})
+        world.imap = server
+        yield world
+        world.close()
+        assert world.api.violations == []
 
 
 @pytest.fixture(scope="module")

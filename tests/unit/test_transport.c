@@ -124,6 +124,35 @@ guard_bounds_depth_lines_and_search(void **state)
 	assert_int_equal(guard_pass(&g, "\r\n* SEARCH 1\r\n", 14, &e), -1);
 }
 
+/* Which of many equal pieces is refused; 0: none of `n`. */
+static int
+refused_at(const char *start, const char *piece, int n)
+{
+	struct guard g = {0};
+	struct err e;
+
+	guard_arm(&g, SIZE_MAX);
+	assert_int_equal(guard_pass(&g, start, strlen(start), &e), 0);
+	for (int i = 1; i <= n; i++)
+		if (guard_pass(&g, piece, strlen(piece), &e) == -1)
+			return i;
+	return 0;
+}
+
+static void
+guard_bounds_what_libetpan_keeps_until_the_command_ends(void **state)
+{
+	enum { LINES = TRANSPORT_MAX_SHOWN / 2 };
+
+	(void)state;
+	assert_int_equal(refused_at("", "* SEARCH\r\n", LINES), 0);
+	assert_int_equal(refused_at("", "* SEARCH\r\n", LINES + 1), LINES + 1);
+	assert_int_equal(refused_at("", "* OK x\r\n", LINES + 1), LINES + 1);
+	assert_int_equal(refused_at("* FLAGS", " a", LINES + 1), LINES + 1);
+	assert_int_equal(refused_at("* OK [PERMANENTFLAGS", " a", LINES + 1), LINES + 1);
+	assert_int_equal(refused_at("* OK", " a", LINES + 1), 0);	/* one text */
+}
+
 static void
 only_a_refusal_is_a_refused_login(void **state)
 {
@@ -333,6 +362,7 @@ main(void)
 		cmocka_unit_test(guard_lets_through_what_servers_say),
 		cmocka_unit_test(guard_stops_at_the_budget_exactly),
 		cmocka_unit_test(guard_bounds_depth_lines_and_search),
+		cmocka_unit_test(guard_bounds_what_libetpan_keeps_until_the_command_ends),
 		cmocka_unit_test(only_a_refusal_is_a_refused_login),
 		cmocka_unit_test(stream_begins_with_a_greeting_of_ours),
 		cmocka_unit_test(end_of_stream_is_an_error),
