@@ -44,6 +44,7 @@ UNIT	:= $(wildcard tests/unit/test_*.c)
 OBJ	:= $(SRC:%.c=$(BUILD)/%.o)
 TESTS	:= $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ	:= message html document extract rules answers sender
+STOPPER	:= $(BUILD)/tests/stopper
 REPLAY	:= $(FUZZ:%=$(BUILD)/tests/replay-%)
 PROGRAMS := $(BUILD)/approvals $(BUILD)/approvals-reader
 
@@ -81,7 +82,11 @@ $(BUILD)/bench/%: tests/bench/%.c tests/bench/mails.h $(BUILD)/libapprovals.a
 	@echo "  cc $<"
 	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) $(if $(filter children,$*),-Wl$(,)--wrap=html_read -Wl$(,)--wrap=gumbo_parse_with_options) -o $@ $< \
 		$(BUILD)/libapprovals.a $$(pkg-config --libs $(PKG_ALL)) $(LIB_MAIN)
-unit: $(PROGRAMS) $(TESTS) $(REPLAY)
+$(STOPPER): tests/kill/stopper.c $(BUILD)/flags
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $<
+unit: $(PROGRAMS) $(TESTS) $(REPLAY) $(STOPPER)
 	@set -e; for t in $(TESTS); do $$t; done
 	@set -e; for t in $(FUZZ); do G_SLICE=always-malloc $(BUILD)/tests/replay-$$t tests/fuzz/corpus/$$t; done
 # A fuzz target has its own main (replay.c) or libFuzzer's.
@@ -105,6 +110,11 @@ check:	# unit and system tests, in the plain build and under ASan and UBSan
 SYSTEM	:= system-build/approvals system-build/sanitize/approvals
 $(SYSTEM): system-%:	# mostly waiting for servers: both at once take hardly longer than one
 	APPROVALS=$* $(PYTHON) -m pytest -q tests/system
+
+check-kill:	# `run` killed at every moment at which it touches the world, and run again (20 minutes; FROM=1200 goes on, POINT= is one)
+	tests/needs.sh test
+	$(MAKE) $(JOBS) all $(STOPPER)
+	$(PYTHON) tests/kill/campaign.py $(if $(FROM),--from $(FROM)) $(if $(POINT),--point $(POINT)) $(if $(AFTER),--after $(AFTER))
 
 SECONDS	?= 60
 fuzz:	# make fuzz SECONDS=600 TARGET=html: libFuzzer, ASan and UBSan look for what breaks; as many targets at once as cores
@@ -146,5 +156,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check $(SYSTEM) fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
+.PHONY: force all unit check $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
 .DELETE_ON_ERROR:

@@ -1,0 +1,96 @@
+"""What a run left behind, in a form that is the same for every run over the same mails, and how two of them differ."""
+import collections
+import hashlib
+import json
+import pathlib
+
+PLACE = "f.name || ':' || m.uid"
+MAIL = "FROM mail m JOIN epoch e ON e.id = m.epoch_id JOIN folder f ON f.id = e.folder_id"
+
+
+def names(world):
+    """What stands for the ids of rows, whose numbers are in the order of their making."""
+    out = {f"mail_{row['id']}": row["place"] for row in world.rows(f"SELECT m.id, {PLACE} AS place {MAIL}")}
+    out.update((f"clm_{row['id']}", f"{row['place']}#{row['n']}") for row in world.rows(
+        f"SELECT c.id, c.n, {PLACE} AS place {MAIL} JOIN claim c ON c.mail_id = m.id"))
+    out.update((row["apr"], f"{row['org_number']}/{row['msn']}") for row in world.rows(
+        "SELECT apr, org_number, msn FROM approval"))
+    return out
+
+
+def rows(world, troubles=False):
+    """The whole database but for row numbers, times, attempts and what is random in each database.
+    troubles: with the events that something fails or works again, which not every run has."""
+    named = names(world)
+
+    def table(sql):
+        return sorted(json.dumps(row, sort_keys=True) for row in world.rows(sql))
+    # Which of two mails for one key makes the approval is decided by their order, which is kept.
+    return {
+        "mails": table(f"SELECT {PLACE} AS place, fate, reason, history, size_bytes, hex(sha256) AS sha, "
+            f"(SELECT f2.name || ':' || m2.uid FROM mail m2 JOIN epoch e2 ON e2.id = m2.epoch_id"
+            f" JOIN folder f2 ON f2.id = e2.folder_id WHERE m2.id = m.same_as) AS same {MAIL}"),
+        "messages": table(f"SELECT {PLACE} AS place, from_domain, proof, trusted, kind, language, reasons"
+            f" {MAIL} JOIN message g ON g.mail_id = m.id"),
+        "kept": table(f"SELECT {PLACE} AS place, b.size_bytes {MAIL} JOIN mail_bytes b ON b.mail_id = m.id"),
+        "claims": table(f"SELECT {PLACE} AS place, c.n, c.state, c.org_scheme, c.org_number, c.msn, c.merchant_name,"
+            f" c.sales_unit_name, c.reasons, c.evidence {MAIL} JOIN claim c ON c.mail_id = m.id"),
+        "approvals": table("SELECT state, confirmed_by, org_scheme, org_number, msn, merchant_name, sales_unit_name,"
+            " history, message_id, merchant FROM approval"),
+        "events": sorted(f"{row['type']} {named.get(row['ref'], row['ref'])}" for row in world.rows(
+            "SELECT type, ref FROM event") if troubles or not row["type"].endswith((".failing", ".recovered"))),
+        "deliveries": sorted(f"{row['type']} {named.get(row['ref'], row['ref'])} to {row['target']}: {row['state']}"
+            for row in world.rows("SELECT e.type, e.ref, d.target, d.state FROM delivery d JOIN event e ON e.seq = d.event_seq")),
+        "alarms": table("SELECT type, history, day, subject, count, told FROM alarm"),
+        "waiting": [str(world.count("event_waiting"))],
+        "mailboxes": table("SELECT name FROM mailbox"),
+    }
+
+
+def ids(world):
+    """Public ids, constant under one key of a database."""
+    return {
+        "event ids": [row["id"] for row in world.rows("SELECT id FROM event ORDER BY id")],
+        "webhook-ids": [row["webhook_id"] for row in world.rows("SELECT webhook_id FROM delivery ORDER BY webhook_id")],
+    }
+
+
+def sent(world):
+    """Each (webhook-id, target) that the receivers got, with what it was about and its different contents."""
+    out = collections.defaultdict(set)
+    for got in world.receiver.got:
+        out[got.id, world.receiver.url + got.path].add(got.body)
+    for mail in world.smtp.mails:
+        for to in mail.recipients:
+            out[mail.message["Message-ID"].strip("<>").partition("@")[0], to].add(
+                (mail.message["Subject"], mail.message.get_body().get_content()))
+    return out
+
+
+def announced(world):
+    """What the receivers got, one line for each id: what is there twice was doubled under another id."""
+    named, owed = names(world), {row["webhook_id"]: row for row in world.rows(
+        "SELECT d.webhook_id, d.target, e.type, e.ref FROM delivery d JOIN event e ON e.seq = d.event_seq")}
+    out = []
+    for (id, target), contents in sent(world).items():
+        row = owed.get(id)
+        what = f"{row['type']} {named.get(row['ref'], row['ref'])}" if row else f"{id}, which no row knows: {contents}"
+        out.append(f"{what} to {target}" + ("" if len(contents) == 1 else ", in different words"))
+    return sorted(out)
+
+
+def on_the_server(home):
+    """The mails of all folders of a Maildir, with their flags."""
+    home = pathlib.Path(home)
+    return sorted(f"{path.parent.parent.name} {hashlib.sha256(path.read_bytes()).hexdigest()[:16]} {path.name.partition(':2,')[2]}"
+        for path in home.glob("**/cur/*")) + sorted(f"{path} is new" for path in home.glob("**/new/*"))
+
+
+def differences(want, got):
+    """(verdict, where, line) for each line that is lost, doubled or false in one of the lists."""
+    out = []
+    for where, lines in want.items():
+        there, here = collections.Counter(lines), collections.Counter(got[where])
+        out += [("lost", where, line) for line in there - here]
+        out += [("doubled" if line in there else "false", where, line) for line in here - there]
+    return out
