@@ -109,6 +109,20 @@ def hostile(tmp_path, ca, certificate):
         assert world.api.violations == []
 
 
+@pytest.fixture(scope="session")
+def oracle(tmp_path_factory, ca, certificate):
+    """What an undisturbed run over a HostileImap makes of ordeal.MAILS."""
+    import ordeal
+    with hostile_imap.HostileImap(certificate) as server:
+        world = worlds.World(tmp_path_factory.mktemp("oracle"), ca, certificate, server, {"merchants": [], "salesUnits": []})
+        try:
+            assert ordeal.fill(world).run("run").err == ""
+            assert sorted(ordeal.announced(world)) == ordeal.MSNS
+            yield ordeal.outcome(world)
+        finally:
+            world.close()
+
+
 @pytest.fixture(scope="module")
 def sample_world(tmp_path_factory, ca, certificate, dovecot):
     """All samples in the mailbox and one `approvals run` over them: world.first is its result. Only to look at."""
