@@ -15,7 +15,8 @@ CREATE TABLE mailbox (
 	start_ms	INTEGER NOT NULL,	-- mail that arrived earlier is not read
 	announce_ms	INTEGER NOT NULL,	-- mail that arrived earlier is history
 	first_pass_ms	INTEGER NOT NULL,
-	history_told_ms	INTEGER			-- when history.loaded was told; NULL: not yet
+	history_told_ms	INTEGER,		-- when history.loaded was told; NULL: not yet
+	acts		INTEGER NOT NULL DEFAULT 0 CHECK (acts IN (0, 1))	-- something is done on the server (table action)
 ) STRICT;
 
 CREATE TABLE folder (
@@ -276,6 +277,56 @@ CREATE UNIQUE INDEX review_mail ON review (mail_id) WHERE mail_id IS NOT NULL;
 CREATE INDEX claim_review ON claim (trusted DESC, made_ms) WHERE state IN ('disputed', 'unconfirmed', 'held');
 CREATE INDEX mail_review ON mail (id) WHERE fate = 'quarantined';
 CREATE INDEX message_review ON message (mail_id) WHERE trusted AND kind = '';
+
+-- ---------------------------------------------------------------- what is done on the server (store/action.h)
+
+CREATE TABLE action (				-- one per mail whose fate was decided while its mailbox acts
+	mail_id		INTEGER PRIMARY KEY REFERENCES mail (id),
+	epoch_id	INTEGER NOT NULL REFERENCES epoch (id),
+	uid		INTEGER NOT NULL,
+	state		TEXT NOT NULL CHECK (state IN ('due', 'waits', 'left', 'done', 'gone')),
+						-- waits: for its proof; left: nothing is to be done; gone: the mail is
+	what		TEXT,			-- as configured, e.g. 'keyword:Vipps': done, or tried last
+	reason		TEXT,			-- why it is not done, or gone
+	attempts	INTEGER NOT NULL DEFAULT 0,
+	missed		INTEGER NOT NULL DEFAULT 0,	-- how often the server did not show it
+	next_ms		INTEGER NOT NULL DEFAULT 0,
+	copied		INTEGER NOT NULL DEFAULT 0 CHECK (copied IN (0, 1, 2)),	-- a move by copying: 1 begun, 2 there
+	copy_validity	INTEGER NOT NULL DEFAULT 0,	-- of the target: UIDVALIDITY and UIDNEXT before it was begun
+	copy_from	INTEGER NOT NULL DEFAULT 0,
+	made_ms		INTEGER NOT NULL,
+	settled_ms	INTEGER,
+	CHECK ((state IN ('due', 'waits')) = (settled_ms IS NULL))
+) STRICT;
+CREATE INDEX action_open ON action (epoch_id, uid) WHERE settled_ms IS NULL;
+
+-- By triggers, so that no way to decide a mail's fate can miss it. What was moved stays where it was moved.
+CREATE TRIGGER action_made AFTER UPDATE OF fate ON mail
+WHEN new.fate IN ('ignored', 'read', 'oversize', 'quarantined') AND new.reason IS NOT 'before-start'
+BEGIN INSERT INTO action (mail_id, epoch_id, uid, state, made_ms)
+	SELECT new.id, new.epoch_id, new.uid, 'due', new.settled_ms FROM epoch AS e
+	JOIN folder AS f ON f.id = e.folder_id JOIN mailbox AS b ON b.id = f.mailbox_id
+	WHERE e.id = new.epoch_id AND e.closed_ms IS NULL AND b.acts
+	ON CONFLICT (mail_id) DO UPDATE SET state = 'due', reason = NULL, attempts = 0, missed = 0, next_ms = 0,
+	settled_ms = NULL
+	WHERE state IN ('waits', 'left') OR (state = 'done' AND what NOT GLOB 'move:*'); END;
+CREATE TRIGGER action_claim AFTER UPDATE OF state ON claim
+WHEN (old.state IN ('held', 'disputed', 'unconfirmed')) <> (new.state IN ('held', 'disputed', 'unconfirmed'))
+	OR old.state = 'awaiting-proof'
+BEGIN UPDATE action SET state = 'due', reason = NULL, attempts = 0, missed = 0, next_ms = 0,
+	settled_ms = NULL
+	WHERE mail_id IN (SELECT new.mail_id UNION ALL SELECT m.id FROM mail AS m, mail AS o WHERE o.id = new.mail_id
+	AND m.sha256 = o.sha256 AND m.same_as = o.id)
+	AND (state IN ('waits', 'left') OR (state = 'done' AND what NOT GLOB 'move:*')); END;
+CREATE TRIGGER action_review AFTER INSERT ON review WHEN new.mail_id IS NOT NULL
+BEGIN UPDATE action SET state = 'due', reason = NULL, attempts = 0, missed = 0, next_ms = 0,
+	settled_ms = NULL
+	WHERE mail_id IN (SELECT new.mail_id UNION ALL SELECT m.id FROM mail AS m, mail AS o WHERE o.id = new.mail_id
+	AND m.sha256 = o.sha256 AND m.same_as = o.id)
+	AND (state IN ('waits', 'left') OR (state = 'done' AND what NOT GLOB 'move:*')); END;
+CREATE TRIGGER action_epoch AFTER UPDATE OF closed_ms ON epoch
+BEGIN UPDATE action SET state = 'gone', reason = 'the server numbered the folder anew', settled_ms = new.closed_ms
+	WHERE epoch_id = new.id AND settled_ms IS NULL; END;
 
 -- ---------------------------------------------------------------- what untrusted mail may cost (store/budget.h)
 

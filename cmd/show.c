@@ -6,6 +6,7 @@
 
 #include "base/digest.h"
 #include "cmd/cmd.h"
+#include "store/action.h"
 #include "store/approval.h"
 #include "store/delivery.h"
 #include "store/event.h"
@@ -67,6 +68,7 @@ add_mail(struct db *db, struct json *to, int64_t id, struct arena *a, struct err
 {
 	struct mail_row		m;
 	struct signature_row	s;
+	struct json		*action;
 	bool			found;
 
 	if (mail_get(db, id, a, &m, e) == -1)
@@ -75,6 +77,9 @@ add_mail(struct db *db, struct json *to, int64_t id, struct arena *a, struct err
 	if (signature_get(db, m.same_as != 0 ? m.same_as : id, a, &s, &found, e) == -1)
 		return -1;
 	json_put(to, "signature", found ? signature_json(&s) : NULL);
+	if (action_json(db, id, &action, e) == -1)
+		return -1;
+	json_put(to, "action", action);
 	return 0;
 }
 

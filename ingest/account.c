@@ -30,30 +30,6 @@ instant_read(struct conf_node *n, const char *key, const char *word, int64_t def
 	return deflt;
 }
 
-static void
-after_check(struct conf_node *at)
-{
-	const char *word = conf_scalar(at, NULL);
-
-	if (at != NULL && (word == NULL || strcmp(word, "leave") != 0))
-		conf_wrong(conf_of(at), at, "only 'leave' is supported by this version");
-}
-
-static void
-after_read(struct conf_node *n)
-{
-	struct conf_node *after = conf_get(n, "after");
-
-	if (!conf_is_map(after)) {
-		after_check(after);
-		return;
-	}
-	after_check(conf_get(after, "read"));
-	after_check(conf_get(after, "held"));
-	after_check(conf_get(after, "ignored"));
-	conf_done(after);
-}
-
 static const char **
 folders_read(struct conf_node *n)
 {
@@ -104,7 +80,7 @@ mailbox_conf_read(struct conf_node *n, const struct http_net *net, struct mailbo
 		.net = http_net_read(n, net),
 		.database = conf_file(conf_root(conf), "database", NULL, CONF_OPTIONAL),
 	};
-	after_read(n);
+	after_conf_read(n, c->folders, &c->after);
 	if (c->name != NULL && !is_name(c->name))
 		conf_wrong(
 		    conf, conf_get(n, "name"), "must be 1 to %d of a-z, 0-9 and -", MAX_NAME);

@@ -11,6 +11,7 @@
 
 #include "base/conf.h"
 #include "base/http.h"
+#include "ingest/after.h"
 
 struct mailbox_conf {
 	const char		*name;		/* of [a-z0-9-], in logs and JSON */
@@ -21,6 +22,7 @@ struct mailbox_conf {
 	const char		**folders;	/* NULL-ended; \Junk and the like: a special use */
 	int64_t			 start_ms;	/* 0: all; -1: now */
 	int64_t			 announce_ms;	/* 0: all; -1: new */
+	struct after_conf	 after;
 	struct http_net		 net;
 	const char		*database;	/* whose disk must have limits.min_free free */
 };

@@ -35,6 +35,11 @@ struct imap {
 	bool			 keep;
 	imap_item_fn		 each;
 	void			*arg;
+	struct imap_mark	*marks;		/* or of flags: for each of uids */
+	const char		*flag;
+	/* what the server can do, once asked */
+	bool			 asked;
+	struct imap_can		 can;
 };
 
 /* libetpan answers NULL when out of memory. */
@@ -366,6 +371,53 @@ take_static(struct imap *im, struct mailimap_msg_att_static *s, struct imap_item
 	}
 }
 
+static bool
+is_flag(const struct mailimap_flag *f, const char *name)
+{
+	if (f == NULL)
+		return false;
+	if (f->fl_type == MAILIMAP_FLAG_SEEN)
+		return strcmp(name, "\\Seen") == 0;
+	if (f->fl_type == MAILIMAP_FLAG_DELETED)
+		return strcmp(name, "\\Deleted") == 0;
+	return f->fl_type == MAILIMAP_FLAG_KEYWORD && f->fl_data.fl_keyword != NULL &&
+	    strcasecmp(f->fl_data.fl_keyword, name) == 0;
+}
+
+static bool
+has_flag(const struct mailimap_msg_att_dynamic *flags, const char *name)
+{
+	clistiter *it = flags == NULL || flags->att_list == NULL ? NULL : clist_begin(flags->att_list);
+
+	for (; it != NULL; it = clist_next(it))
+		if (is_flag(((struct mailimap_flag_fetch *)clist_content(it))->fl_flag, name))
+			return true;
+	return false;
+}
+
+/* Several lines for one mail: the last one stands. */
+static void
+on_marks(struct imap *im, const struct mailimap_msg_att *att)
+{
+	struct imap_item item = {0};
+	bool told = false, has = false;
+	const uint32_t *at;
+
+	for (clistiter *it = clist_begin(att->att_list); it != NULL; it = clist_next(it)) {
+		struct mailimap_msg_att_item *part = clist_content(it);
+
+		if (part->att_type == MAILIMAP_MSG_ATT_ITEM_STATIC) {
+			take_static(im, part->att_data.att_static, &item);
+		} else if (part->att_type == MAILIMAP_MSG_ATT_ITEM_DYNAMIC) {
+			told = true;
+			has = im->flag != NULL && has_flag(part->att_data.att_dyn, im->flag);
+		}
+	}
+	at = bsearch(&item.uid, im->uids, im->n, sizeof(*im->uids), uid_order);
+	if (at != NULL && told)
+		im->marks[at - im->uids] = (struct imap_mark){.there = true, .marked = has};
+}
+
 /* libetpan calls this for each FETCH line, asked for or not. */
 static void
 on_att(struct mailimap_msg_att *att, void *arg)
@@ -373,6 +425,8 @@ on_att(struct mailimap_msg_att *att, void *arg)
 	struct imap *im = arg;
 	struct imap_item item = {.size_bytes = -1, .arrived_ms = -1};
 
+	if (im->marks != NULL)
+		on_marks(im, att);
 	if (im->each == NULL)
 		return;
 	for (clistiter *it = clist_begin(att->att_list); it != NULL; it = clist_next(it)) {
@@ -479,4 +533,211 @@ imap_release(struct imap *im)
 	for (unsigned i = 0; i < carray_count(im->bodies); i++)
 		mailimap_nstring_free(carray_get(im->bodies, i));
 	carray_set_size(im->bodies, 0);
+}
+
+/* ---- what changes something */
+
+/* The end of a command that the server may refuse. */
+static int
+change_done(struct imap *im, int code, int no, const char *command, struct err *e)
+{
+	bool refused;
+
+	return is_done(code) ? 0 : imap_failed(im, code, no, command, &refused, e);
+}
+
+int
+imap_can(struct imap *im, struct imap_can *can, struct err *e)
+{
+	struct mailimap_capability_data *caps = NULL;
+	int code = MAILIMAP_NO_ERROR;
+
+	if (!im->asked) {
+		transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+		code = mailimap_capability(im->session, &caps);
+		if (!is_done(code) || caps == NULL)
+			return imap_failed(im, code, MAILIMAP_ERROR_CAPABILITY, "CAPABILITY", NULL, e);
+		for (clistiter *it = clist_begin(caps->cap_list); it != NULL; it = clist_next(it)) {
+			const struct mailimap_capability *cap = clist_content(it);
+			const char *name = cap->cap_type == MAILIMAP_CAPABILITY_NAME ?
+			    cap->cap_data.cap_name : NULL;
+
+			im->can.move = im->can.move || (name != NULL && strcasecmp(name, "MOVE") == 0);
+			im->can.uidplus =
+			    im->can.uidplus || (name != NULL && strcasecmp(name, "UIDPLUS") == 0);
+		}
+		mailimap_capability_data_free(caps);
+		im->asked = true;
+	}
+	*can = im->can;
+	return 0;
+}
+
+int
+imap_select(struct imap *im, const char *name, struct imap_state *state, bool *writable, struct err *e)
+{
+	const struct mailimap_selection_info *info;
+	int code;
+
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	code = mailimap_select(im->session, name);
+	if (!is_done(code))
+		return change_done(im, code, MAILIMAP_ERROR_SELECT, "SELECT", e);
+	info = im->session->imap_selection_info;
+	*state = (struct imap_state){.uidvalidity = info->sel_uidvalidity,
+	    .uidnext = info->sel_uidnext,
+	    .exists = info->sel_exists};
+	*writable = info->sel_perm == MAILIMAP_MAILBOX_READWRITE;
+	return 0;
+}
+
+bool
+imap_keeps(const struct imap *im, const char *flag)
+{
+	const struct mailimap_selection_info *info = im->session->imap_selection_info;
+
+	/* not told: RFC 3501 7.1 says that all can be kept; told to be empty looks the same here */
+	if (info == NULL || info->sel_perm_flags == NULL)
+		return true;
+	for (clistiter *it = clist_begin(info->sel_perm_flags); it != NULL; it = clist_next(it)) {
+		const struct mailimap_flag_perm *perm = clist_content(it);
+
+		if (perm->fl_type == MAILIMAP_FLAG_PERM_ALL ? flag[0] != '\\' :
+							      is_flag(perm->fl_flag, flag))
+			return true;
+	}
+	return false;
+}
+
+int
+imap_status(struct imap *im, const char *name, struct imap_state *state, struct err *e)
+{
+	struct mailimap_status_att_list *what = need(mailimap_status_att_list_new_empty());
+	struct mailimap_mailbox_data_status *status = NULL;
+	clistiter *it;
+	int code;
+
+	*state = (struct imap_state){0};
+	if (mailimap_status_att_list_add(what, MAILIMAP_STATUS_ATT_UIDVALIDITY) != MAILIMAP_NO_ERROR ||
+	    mailimap_status_att_list_add(what, MAILIMAP_STATUS_ATT_UIDNEXT) != MAILIMAP_NO_ERROR)
+		arena_no_memory();
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	code = mailimap_status(im->session, name, what, &status);
+	mailimap_status_att_list_free(what);
+	if (!is_done(code))
+		return change_done(im, code, MAILIMAP_ERROR_STATUS, "STATUS", e);
+	it = status == NULL || status->st_info_list == NULL ? NULL : clist_begin(status->st_info_list);
+	for (; it != NULL; it = clist_next(it)) {
+		const struct mailimap_status_info *info = clist_content(it);
+
+		if (info->st_att == MAILIMAP_STATUS_ATT_UIDVALIDITY)
+			state->uidvalidity = info->st_value;
+		else if (info->st_att == MAILIMAP_STATUS_ATT_UIDNEXT)
+			state->uidnext = info->st_value;
+	}
+	if (status != NULL)
+		mailimap_mailbox_data_status_free(status);
+	return 0;
+}
+
+int
+imap_marks(struct imap *im, const uint32_t *uids, size_t n, const char *flag, struct imap_mark *marks,
+    struct err *e)
+{
+	struct mailimap_fetch_type *what = fetch_type();
+	int rc;
+
+	mailimap_fetch_type_new_fetch_att_list_add(what, need(mailimap_fetch_att_new_flags()));
+	memset(marks, 0, n * sizeof(*marks));
+	im->marks = marks;
+	im->flag = flag;
+	im->keep = false;
+	transport_command(im->transport, COMMAND_MS, n * MAIL_SLACK + COMMAND_BUDGET);
+	rc = imap_fetch(im, what, uids, n, NULL, NULL, e);
+	im->marks = NULL;
+	return rc;
+}
+
+static struct mailimap_flag *
+flag_new(const char *name)
+{
+	if (strcmp(name, "\\Seen") == 0)
+		return need(mailimap_flag_new_seen());
+	if (strcmp(name, "\\Deleted") == 0)
+		return need(mailimap_flag_new_deleted());
+	return need(mailimap_flag_new_flag_keyword(need(strdup(name))));
+}
+
+int
+imap_flag(struct imap *im, const uint32_t *uids, size_t n, const char *flag, struct err *e)
+{
+	struct mailimap_flag_list *flags = need(mailimap_flag_list_new_empty());
+	struct mailimap_store_att_flags *what;
+	struct mailimap_set *set = uid_set(uids, n);
+	int code;
+
+	if (mailimap_flag_list_add(flags, flag_new(flag)) != MAILIMAP_NO_ERROR)
+		arena_no_memory();
+	what = need(mailimap_store_att_flags_new_add_flags_silent(flags));
+	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
+	code = mailimap_uid_store(im->session, set, what);
+	mailimap_store_att_flags_free(what);
+	mailimap_set_free(set);
+	return change_done(im, code, MAILIMAP_ERROR_UID_STORE, "STORE", e);
+}
+
+/* A refused MOVE or COPY: is it for want of the folder? */
+static int
+transfer_done(struct imap *im, int code, int no, const char *command, bool *missing, struct err *e)
+{
+	const struct mailimap_response_info *info = im->session->imap_response_info;
+
+	*missing = code == no && info != NULL && info->rsp_trycreate;
+	return change_done(im, code, no, command, e);
+}
+
+int
+imap_move(struct imap *im, const uint32_t *uids, size_t n, const char *folder, bool *missing,
+    struct err *e)
+{
+	struct mailimap_set *set = uid_set(uids, n);
+	int code;
+
+	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
+	code = mailimap_uid_move(im->session, set, folder);
+	mailimap_set_free(set);
+	return transfer_done(im, code, MAILIMAP_ERROR_UID_MOVE, "MOVE", missing, e);
+}
+
+int
+imap_copy(struct imap *im, const uint32_t *uids, size_t n, const char *folder, bool *missing,
+    struct err *e)
+{
+	struct mailimap_set *set = uid_set(uids, n);
+	int code;
+
+	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
+	code = mailimap_uid_copy(im->session, set, folder);
+	mailimap_set_free(set);
+	return transfer_done(im, code, MAILIMAP_ERROR_UID_COPY, "COPY", missing, e);
+}
+
+int
+imap_create(struct imap *im, const char *folder, struct err *e)
+{
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	return change_done(
+	    im, mailimap_create(im->session, folder), MAILIMAP_ERROR_CREATE, "CREATE", e);
+}
+
+int
+imap_uid_expunge(struct imap *im, const uint32_t *uids, size_t n, struct err *e)
+{
+	struct mailimap_set *set = uid_set(uids, n);
+	int code;
+
+	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
+	code = mailimap_uid_expunge(im->session, set);
+	mailimap_set_free(set);
+	return change_done(im, code, MAILIMAP_ERROR_EXPUNGE, "UID EXPUNGE", e);
 }

@@ -1,10 +1,11 @@
 /*
  * imap - the few IMAP commands of a pass; with transport the one door to libetpan
  *
- * LIST, EXAMINE, UID SEARCH, UID FETCH and LOGOUT, and no more: nothing is changed on the server,
- * and no extension is used that would widen libetpan's parser. What the server says is not
- * believed: answers are per UID, and the caller looks which of those it asked for did come. Folder
- * names are as on the wire (RFC 3501 5.1.3); imap_wire_name() makes them.
+ * To read: LIST, EXAMINE, UID SEARCH, UID FETCH and LOGOUT, and no extension that would widen
+ * libetpan's parser. What changes something on the server stands at the end, for ingest/after
+ * alone; EXPUNGE and CLOSE are not there, for they remove what others marked. What the server says
+ * is not believed: answers are per UID, and the caller looks which of those it asked for did come.
+ * Folder names are as on the wire (RFC 3501 5.1.3); imap_wire_name() makes them.
  * All fail with ERR_RETRY; the connection is then of no use any more, unless said otherwise.
  */
 #ifndef INGEST_IMAP_H
@@ -70,5 +71,39 @@ int	imap_headers(struct imap *, const uint32_t *uids, size_t n, imap_item_fn eac
 int	imap_bodies(struct imap *, const uint32_t *uids, size_t n, int64_t bytes,
 	    imap_item_fn each, void *, struct err *);
 void	imap_release(struct imap *);
+
+/*
+ * ---- what changes something on the server: of the folder of imap_select(), uids sorted and at most
+ * IMAP_MAX_UIDS. ERR_REJECT if the server refuses and the connection still works; that it did not
+ * refuse is no proof that it is so: imap_marks() asks.
+ */
+
+struct imap_can {
+	bool	move, uidplus;		/* RFC 6851; RFC 4315: UID EXPUNGE */
+};
+int	imap_can(struct imap *, struct imap_can *, struct err *);	/* asked once, after the login */
+
+/* *writable: it is not read-only. */
+int	imap_select(struct imap *, const char *name, struct imap_state *, bool *writable, struct err *);
+/* PERMANENTFLAGS of the selected folder has this flag or keyword, or allows any; or there is none of it. */
+bool	imap_keeps(const struct imap *, const char *flag);
+/* UIDVALIDITY and UIDNEXT (0: not told) of another folder. */
+int	imap_status(struct imap *, const char *name, struct imap_state *, struct err *);
+
+struct imap_mark {
+	bool	there, marked;		/* the mail; the flag at it */
+};
+/* Which of the mails are there, and have the flag or keyword (NULL: any). */
+int	imap_marks(struct imap *, const uint32_t *uids, size_t n, const char *flag, struct imap_mark *marks,
+	    struct err *);
+int	imap_flag(struct imap *, const uint32_t *uids, size_t n, const char *flag, struct err *);
+/* *missing: it is refused since there is no such folder, which imap_create() makes. */
+int	imap_move(struct imap *, const uint32_t *uids, size_t n, const char *folder, bool *missing,
+	    struct err *);
+int	imap_copy(struct imap *, const uint32_t *uids, size_t n, const char *folder, bool *missing,
+	    struct err *);
+int	imap_create(struct imap *, const char *folder, struct err *);
+/* Removes those of them that have \\Deleted, and no others: only where there is UIDPLUS. */
+int	imap_uid_expunge(struct imap *, const uint32_t *uids, size_t n, struct err *);
 
 #endif

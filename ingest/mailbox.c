@@ -19,6 +19,7 @@
 #include "base/log.h"
 #include "ingest/epoch.h"
 #include "ingest/fetch.h"
+#include "store/action.h"
 #include "store/event.h"
 
 /* ---- rows */
@@ -42,7 +43,7 @@ rows_make(struct mailbox *box, struct err *e)
 		if (box->row.fresh && epoch_open(box, f, true, e) == -1)
 			return -1;
 	}
-	return 0;
+	return action_acts(box->in->db, box->row.id, after_acts(&box->conf->after), e);
 }
 
 static int
@@ -252,6 +253,24 @@ session_start(struct mailbox *box, struct err *e)
 	}
 }
 
+/* What is due on the server, once all is read that can be. It fails no pass (ingest/after.h). */
+static int
+pass_after(struct mailbox *box, struct err *e)
+{
+	const char **names = arena_array(&box->arena, (size_t)box->n + 1, sizeof(*names));
+	struct after af = {
+	    .conf = &box->conf->after, .in = box->in, .imap = box->imap, .folders = names};
+	struct epoch_row ep;
+
+	for (int i = 0; i < box->n; i++)
+		names[i] = box->folders[i].name;
+	for (int i = 0; i < box->n && !imap_broken(box->imap); i++)
+		if (mail_epoch(box->in->db, box->folders[i].id, &ep, e) == -1 ||
+		    (ep.id != 0 && after_folder(&af, names[i], &ep, e) == -1))
+			return -1;
+	return after_end(&af, e);
+}
+
 static int
 pass_run(struct mailbox *box, struct err *e)
 {
@@ -268,6 +287,8 @@ pass_run(struct mailbox *box, struct err *e)
 		*e = end;
 		return -1;
 	}
+	if (rc == 0 && pass_after(box, e) == -1)
+		return -1;
 	if (rc == 0 && box->refused) {
 		*e = box->why;
 		return -1;

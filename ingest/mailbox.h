@@ -2,7 +2,8 @@
  * mailbox - a session with one configured account, and passes over its folders
  *
  * A pass: folders are examined, searched (ingest/epoch), and what is pending is fetched, read and
- * stored (ingest/fetch, ingest/ingest). Nothing is changed on the server: EXAMINE and BODY.PEEK[].
+ * stored (ingest/fetch, ingest/ingest). Reading changes nothing on the server: EXAMINE and
+ * BODY.PEEK[]; what is done there afterwards is ingest/after.
  * The connection is kept from pass to pass, and made anew by a pass that finds it broken.
  */
 #ifndef INGEST_MAILBOX_H

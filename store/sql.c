@@ -57,6 +57,37 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" length(old.zstd)) + iif(new.trusted, 0, length(new.zstd)) WHERE name = 'kept-bytes';"
 	" END;"
 	" PRAGMA user_version = 4",
+	"ALTER TABLE mailbox ADD COLUMN acts INTEGER NOT NULL DEFAULT 0 CHECK (acts IN (0, 1));"
+	" CREATE TABLE action ( mail_id INTEGER PRIMARY KEY REFERENCES mail (id), epoch_id INTEGER NOT"
+	" NULL REFERENCES epoch (id), uid INTEGER NOT NULL, state TEXT NOT NULL CHECK (state IN"
+	" ('due', 'waits', 'left', 'done', 'gone')), what TEXT, reason TEXT, attempts INTEGER NOT NULL"
+	" DEFAULT 0, missed INTEGER NOT NULL DEFAULT 0, next_ms INTEGER NOT NULL DEFAULT 0, copied"
+	" INTEGER NOT NULL DEFAULT 0 CHECK (copied IN (0, 1, 2)), copy_validity INTEGER NOT NULL"
+	" DEFAULT 0, copy_from INTEGER NOT NULL DEFAULT 0, made_ms INTEGER NOT NULL, settled_ms"
+	" INTEGER, CHECK ((state IN ('due', 'waits')) = (settled_ms IS NULL)) ) STRICT; CREATE INDEX"
+	" action_open ON action (epoch_id, uid) WHERE settled_ms IS NULL; CREATE TRIGGER action_made"
+	" AFTER UPDATE OF fate ON mail WHEN new.fate IN ('ignored', 'read', 'oversize', 'quarantined')"
+	" AND new.reason IS NOT 'before-start' BEGIN INSERT INTO action (mail_id, epoch_id, uid,"
+	" state, made_ms) SELECT new.id, new.epoch_id, new.uid, 'due', new.settled_ms FROM epoch AS e"
+	" JOIN folder AS f ON f.id = e.folder_id JOIN mailbox AS b ON b.id = f.mailbox_id WHERE e.id ="
+	" new.epoch_id AND e.closed_ms IS NULL AND b.acts ON CONFLICT (mail_id) DO UPDATE SET state ="
+	" 'due', reason = NULL, attempts = 0, missed = 0, next_ms = 0, settled_ms = NULL WHERE state"
+	" IN ('waits', 'left') OR (state = 'done' AND what NOT GLOB 'move:*'); END; CREATE TRIGGER"
+	" action_claim AFTER UPDATE OF state ON claim WHEN (old.state IN ('held', 'disputed',"
+	" 'unconfirmed')) <> (new.state IN ('held', 'disputed', 'unconfirmed')) OR old.state ="
+	" 'awaiting-proof' BEGIN UPDATE action SET state = 'due', reason = NULL, attempts = 0, missed"
+	" = 0, next_ms = 0, settled_ms = NULL WHERE mail_id IN (SELECT new.mail_id UNION ALL SELECT"
+	" m.id FROM mail AS m, mail AS o WHERE o.id = new.mail_id AND m.sha256 = o.sha256 AND"
+	" m.same_as = o.id) AND (state IN ('waits', 'left') OR (state = 'done' AND what NOT GLOB"
+	" 'move:*')); END; CREATE TRIGGER action_review AFTER INSERT ON review WHEN new.mail_id IS NOT"
+	" NULL BEGIN UPDATE action SET state = 'due', reason = NULL, attempts = 0, missed = 0, next_ms"
+	" = 0, settled_ms = NULL WHERE mail_id IN (SELECT new.mail_id UNION ALL SELECT m.id FROM mail"
+	" AS m, mail AS o WHERE o.id = new.mail_id AND m.sha256 = o.sha256 AND m.same_as = o.id) AND"
+	" (state IN ('waits', 'left') OR (state = 'done' AND what NOT GLOB 'move:*')); END; CREATE"
+	" TRIGGER action_epoch AFTER UPDATE OF closed_ms ON epoch BEGIN UPDATE action SET state ="
+	" 'gone', reason = 'the server numbered the folder anew', settled_ms = new.closed_ms WHERE"
+	" epoch_id = new.id AND settled_ms IS NULL; END;"
+	" PRAGMA user_version = 5",
 };
 
 /*
@@ -208,7 +239,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    " missed = 0, missed_ms = NULL, settled_ms = NULL WHERE id = ?1"
 	    " AND fate NOT IN ('pending', 'vanished')"
 	    " AND NOT EXISTS (SELECT 1 FROM mail_bytes WHERE mail_id = ?1)"
-	    " AND (SELECT closed_ms FROM epoch WHERE id = epoch_id) IS NULL",
+	    " AND (SELECT closed_ms FROM epoch WHERE id = epoch_id) IS NULL"
+	    " AND NOT EXISTS (SELECT 1 FROM action WHERE mail_id = ?1"
+	    "  AND (state = 'gone' OR (state = 'done' AND what GLOB 'move:*')))",
 	[SQL_MAIL_FOLLOW] =
 	    "UPDATE mail SET fate = o.fate, reason = o.reason FROM mail AS o"
 	    " WHERE o.id = ?1 AND mail.sha256 = o.sha256 AND mail.same_as = ?1"
@@ -441,6 +474,42 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_META_SET] =
 	    "INSERT INTO meta (name, value) VALUES (?1, ?2)"
 	    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+
+	/* -------- what is done on the server */
+	[SQL_ACTION_ACTS] = "UPDATE mailbox SET acts = ?2 WHERE id = ?1 AND acts <> ?2",
+	/*
+	 * What a mail is, is decided by the one whose fate it inherited: see enum action_fate. ?1 epoch, ?2 now,
+	 * ?3 the longest wait, ?4 above this UID, ?5 how many.
+	 */
+	[SQL_ACTION_DUE] =
+	    "SELECT a.mail_id, a.uid, CASE"
+	    " WHEN m.fate = 'pending' OR EXISTS (SELECT 1 FROM claim WHERE mail_id = o.id"
+	    "  AND state = 'awaiting-proof') THEN 3"
+	    " WHEN m.fate = 'ignored' THEN 2"
+	    " WHEN m.fate = 'oversize' OR EXISTS (SELECT 1 FROM claim WHERE mail_id = o.id"
+	    "  AND state IN ('held', 'disputed', 'unconfirmed')) THEN 1"
+	    " WHEN (m.fate = 'quarantined' OR EXISTS (SELECT 1 FROM message WHERE mail_id = o.id"
+	    "  AND trusted AND kind = '')) AND NOT EXISTS (SELECT 1 FROM review WHERE mail_id = o.id) THEN 1"
+	    " WHEN m.fate IN ('read', 'quarantined') THEN 0 ELSE 4 END,"
+	    " a.what, a.attempts, a.missed, a.copied, a.copy_validity, a.copy_from"
+	    " FROM action AS a JOIN mail AS m ON m.id = a.mail_id"
+	    " JOIN mail AS o ON o.id = coalesce(m.same_as, m.id)"
+	    " WHERE a.epoch_id = ?1 AND a.settled_ms IS NULL AND a.state = 'due' AND a.uid > ?4"
+	    " AND (a.next_ms <= ?2 OR a.next_ms > ?2 + ?3) ORDER BY a.uid LIMIT ?5",
+	[SQL_ACTION_SETTLE] =
+	    "UPDATE action SET state = ?2, what = ?3, reason = ?4, next_ms = 0,"
+	    " settled_ms = CASE WHEN ?2 = 'waits' THEN NULL ELSE ?5 END WHERE mail_id = ?1",
+	[SQL_ACTION_BEGIN] =
+	    "UPDATE action SET what = ?2, copied = CASE WHEN what IS ?2 THEN copied ELSE 0 END,"
+	    " attempts = attempts + 1 WHERE mail_id = ?1",
+	[SQL_ACTION_COPY] =
+	    "UPDATE action SET copied = ?2, copy_validity = ?3, copy_from = ?4 WHERE mail_id = ?1",
+	[SQL_ACTION_LATER] =
+	    "UPDATE action SET what = ?2, reason = ?3, missed = ?4, next_ms = ?5 WHERE mail_id = ?1",
+	[SQL_ACTION_FEWER] =	/* EXISTS as of the last search, without what we took out ourselves */
+	    "UPDATE epoch SET exists_count = max(0, exists_count - ?2) WHERE id = ?1",
+	[SQL_ACTION_OF] =
+	    "SELECT state, what, reason, attempts, next_ms, settled_ms FROM action WHERE mail_id = ?1",
 
 	/* -------- what untrusted mail may cost */
 	[SQL_NOTICE_HELD_BACK] =	/* told within ?3 of ?2 (a clock far ahead before holds nothing back), or owed more */

@@ -59,12 +59,14 @@ enum sql {
 	SQL_NOTICE_HELD_BACK, SQL_NOTICE_TOLD, SQL_GATHER, SQL_GATHERED_COUNT, SQL_GATHERED,
 	SQL_GATHERED_TOLD, SQL_BUDGET_TAKE, SQL_BUDGET_GIVE, SQL_BYTES_OVER, SQL_BYTES_OLDEST,
 	SQL_BYTES_DROP, SQL_BYTES_DROPPED,
+	SQL_ACTION_ACTS, SQL_ACTION_DUE, SQL_ACTION_SETTLE, SQL_ACTION_BEGIN, SQL_ACTION_COPY,
+	SQL_ACTION_LATER, SQL_ACTION_FEWER, SQL_ACTION_OF,
 	SQL_COUNT
 };
 extern const char *const sql_text[SQL_COUNT];
 
 #define SQL_APPLICATION	1634759286	/* "aprv" in ASCII: application_id of our files */
-#define SQL_VERSION	4		/* user_version: which schema.sql */
+#define SQL_VERSION	5		/* user_version: which schema.sql */
 /* schema.sql, then both numbers above: one transaction's worth. */
 extern const char sql_schema[];
 extern const char sql_schema_mark[];

@@ -53,6 +53,7 @@ namespace inbox {{
 protocol imap {{
   rawlog_dir = {dir}/rawlog/%u
   mail_max_userip_connections = 50
+  {imap}
 }}
 service imap-login {{
   service_count = 0
@@ -68,6 +69,9 @@ service anvil {{
   unix_listener anvil-auth-penalty {{
     mode = 0
   }}
+}}
+plugin {{
+  acl = vfile
 }}
 {unprivileged}
 """
@@ -89,7 +93,9 @@ def program():
 
 
 class Dovecot:
-    def __init__(self, certificate, host="localhost", password="canary-imap-password", tls=True):
+    def __init__(self, certificate, host="localhost", password="canary-imap-password", tls=True, imap=""):
+        """imap: more settings of its IMAP, for example what it says that it can do."""
+        self.imap = imap
         self.certificate, self.host, self.password, self.tls = certificate, host, password, tls
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="approvals-imap."))
         self.dir.chmod(0o755)  # the mail's owner and Dovecot's own users pass through it
@@ -114,7 +120,7 @@ class Dovecot:
         config.write_text(CONFIG.format(dir=self.dir, pem=self.certificate.pem, key=self.certificate.key,
             password=self.password, port=self.port, tls_port=self.tls_port, uid=self.owner.pw_uid,
             gid=self.owner.pw_gid, unprivileged=unprivileged, ssl="required" if self.tls else "no",
-            imaps="yes" if self.tls else "no"))
+            imaps="yes" if self.tls else "no", imap=self.imap))
         self._process = subprocess.Popen([program(), "-F", "-c", str(config)], stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.STDOUT, start_new_session=True,
             preexec_fn=end_with_parent)

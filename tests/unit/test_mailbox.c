@@ -280,6 +280,18 @@ settings_have_the_promised_defaults(void **state)
 	assert_int_equal(read_conf(&a, LEAST "  start: all\n  announce: all\n  after: leave\n", &c,
 	    &error), 0);
 	assert_int_equal(c.announce_ms, 0);
+	assert_false(after_acts(&c.after));
+	assert_int_equal(read_conf(&a, LEAST "  after: {read: 'keyword:$Vipps', ignored: 'move:Søk/x'}\n", &c,
+	    &error), 0);
+	assert_true(after_acts(&c.after));
+	assert_int_equal(c.after.of[0].how, AFTER_KEYWORD);
+	assert_string_equal(c.after.of[0].name, "$Vipps");
+	assert_int_equal(c.after.of[1].how, AFTER_LEAVE);
+	assert_int_equal(c.after.of[2].how, AFTER_MOVE);
+	assert_string_equal(c.after.of[2].name, "Søk/x");
+	assert_int_equal(read_conf(&a, LEAST "  after: seen\n", &c, &error), 0);
+	for (int f = 0; f < AFTER_FATES; f++)
+		assert_int_equal(c.after.of[f].how, AFTER_SEEN);
 	arena_free(&a);
 }
 
@@ -287,8 +299,14 @@ static void
 settings_that_cannot_be_kept_are_errors(void **state)
 {
 	static const struct { const char *keys, *want; } t[] = {
-		{ LEAST "  after: seen\n", "leave" },
-		{ LEAST "  after: {read: leave, held: 'move:X'}\n", "leave" },
+		{ LEAST "  after: unseen\n", "leave" },
+		{ LEAST "  after: {read: leave, held: 'move:'}\n", "folder" },
+		{ LEAST "  after: 'move:\\Archive'\n", "name" },
+		{ LEAST "  after: 'move:inbox'\n", "one of the `folders`" },
+		{ LEAST "  folders: [Søk]\n  after: {ignored: 'move:Søk'}\n", "one of the `folders`" },
+		{ LEAST "  after: 'keyword:\\Deleted'\n", "keyword" },
+		{ LEAST "  after: 'keyword:a b'\n", "keyword" },
+		{ LEAST "  after: 'keyword:'\n", "keyword" },
 		{ LEAST "  after: {read: leave, unread: leave}\n", "unread" },
 		{ LEAST "  after: [leave]\n", "leave" },
 		{ LEAST "  oauth2: {client_id: x}\n", "oauth2" },
