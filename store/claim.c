@@ -113,6 +113,12 @@ claim_due(struct db *db, int64_t now_ms, int64_t *ids, int max, int *n, struct e
 }
 
 int
+claim_next(struct db *db, int64_t now_ms, int64_t *next_ms, struct err *e)
+{
+	return sql_number(db, SQL_CLAIM_NEXT, ARGS(arg_int(now_ms)), next_ms, e) < 0 ? -1 : 0;
+}
+
+int
 claim_list_of(struct db *db, int64_t mail_id, int64_t approval_id, struct arena *a,
     struct claim **list, int *n, struct err *e)
 {

@@ -49,6 +49,8 @@ int	claim_add(struct db *, const struct claim *, const char *cause, int64_t now_
 int	claim_get(struct db *, int64_t id, struct arena *, struct claim *, struct err *);
 /* Up to `max` pending claims that are due, those of new mail before history, oldest first. */
 int	claim_due(struct db *, int64_t now_ms, int64_t *ids, int max, int *n, struct err *);
+/* When the next one that is not due yet will be; 0: there is none. */
+int	claim_next(struct db *, int64_t now_ms, int64_t *next_ms, struct err *);
 /* Claims of a mail, or of an approval (the other id 0), by id. */
 int	claim_list_of(struct db *, int64_t mail_id, int64_t approval_id, struct arena *, struct claim **, int *n,
 	    struct err *);

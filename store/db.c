@@ -325,6 +325,7 @@ db_verify(struct db *db, struct arena *a, const char **problems, struct err *e)
 
 struct db_lock {
 	int	fd;
+	int	report;	/* -1: nobody wants to know */
 };
 
 int
@@ -346,6 +347,7 @@ db_lock(const char *path, int64_t now_ms, struct db_lock **out, int64_t *idle_ms
 		if (lock == NULL)
 			arena_no_memory();
 		lock->fd = fd;
+		lock->report = -1;
 		fd = -1;
 		db_lock_progress(lock);
 		*out = lock;
@@ -372,8 +374,17 @@ db_lock(const char *path, int64_t now_ms, struct db_lock **out, int64_t *idle_ms
 void
 db_lock_progress(struct db_lock *lock)
 {
-	if (lock != NULL)
-		futimens(lock->fd, NULL);	/* should it fail, we only look idle */
+	if (lock == NULL)
+		return;
+	futimens(lock->fd, NULL);	/* should it fail, we only look idle */
+	if (lock->report != -1 && write(lock->report, "p", 1) == -1)
+		return;	/* full: who listens has enough to read */
+}
+
+void
+db_lock_report(struct db_lock *lock, int fd)
+{
+	lock->report = fd;
 }
 
 void

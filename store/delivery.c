@@ -221,6 +221,12 @@ delivery_lease(struct db *db, int64_t now_ms, int64_t lease_ms, int max, struct 
 }
 
 int
+delivery_next(struct db *db, int64_t now_ms, int64_t *next_ms, struct err *e)
+{
+	return sql_number(db, SQL_DELIVERY_NEXT, ARGS(arg_int(now_ms)), next_ms, e) < 0 ? -1 : 0;
+}
+
+int
 delivery_settle(struct db *db, const struct delivery *d, const struct attempt *t,
     enum delivery_state state, int64_t next_ms, int64_t now_ms, struct err *e)
 {

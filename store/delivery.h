@@ -46,6 +46,9 @@ struct delivery {
 int	delivery_lease(struct db *, int64_t now_ms, int64_t lease_ms, int max, struct arena *, struct delivery **,
 	    int *n, struct err *);
 
+/* When the next one that is not due yet will be; 0: there is none. */
+int	delivery_next(struct db *, int64_t now_ms, int64_t *next_ms, struct err *);
+
 struct attempt {
 	int		 n;
 	int64_t		 at_ms, took_ms;

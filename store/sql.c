@@ -300,6 +300,9 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_CLAIM_DUE] =	/* in the order of the index claim_due */
 	    "SELECT id FROM claim WHERE state = 'pending' AND (next_ms <= ?1 OR next_ms - ?3 > ?1)"
 	    " ORDER BY history, next_ms, id LIMIT ?2",
+	[SQL_CLAIM_NEXT] =
+	    "SELECT min(next_ms) FROM claim WHERE state = 'pending' AND history IN (0, 1)"
+	    " AND next_ms > ?1",
 	[SQL_CLAIM_OF_MAIL] = CLAIM_SELECT " WHERE c.mail_id = ?1 ORDER BY c.id",
 	[SQL_CLAIM_OF_APPROVAL] = CLAIM_SELECT " WHERE c.approval_id = ?1 ORDER BY c.id",
 	[SQL_CLAIM_WAIT] =
@@ -418,6 +421,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    "SELECT id FROM delivery WHERE state = 'due' AND (+next_ms <= ?1 OR next_ms - ?3 > ?1)"
 	    " AND (leased_until_ms <= ?1 OR leased_until_ms - ?3 > ?1)"
 	    " ORDER BY untrusted, next_ms, id LIMIT ?2",
+	[SQL_DELIVERY_NEXT] =
+	    "SELECT min(next_ms) FROM delivery WHERE state = 'due' AND untrusted IN (0, 1)"
+	    " AND next_ms > ?1",
 	[SQL_DELIVERY_LEASE] =	/* a lease, so that a killed worker's delivery comes back */
 	    "UPDATE delivery SET attempt = attempt + 1, leased_until_ms = ?2 WHERE id = ?1",
 	[SQL_DELIVERY_SETTLE] =	/* no change: a newer lease has it, or a person dropped it */

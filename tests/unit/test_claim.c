@@ -171,6 +171,29 @@ due_claims_come_new_mail_first_then_the_longest_due(void **state)
 }
 
 static void
+the_next_claim_is_the_first_that_is_not_due_yet(void **state)
+{
+	struct fixture *f = *state;
+	int64_t next = -1, id;
+
+	OK(claim_next(f->db, NOW, &next, &f->e));
+	assert_int_equal(next, 0);
+	OK(db_begin(f->db, &f->e));
+	fixture_claim(f, "a", CLAIM_PENDING, "1001", false);	/* due now */
+	fixture_claim(f, "b", CLAIM_HELD, "1002", false);
+	id = fixture_claim(f, "c", CLAIM_PENDING, "1003", false);
+	OK(claim_wait(f->db, id, NULL, 1, NOW + 7, &f->e));
+	OK(claim_wait(f->db, fixture_claim(f, "d", CLAIM_PENDING, "1004", true), NULL, 1, NOW + 5, &f->e));
+	OK(db_commit(f->db, &f->e));
+	OK(claim_next(f->db, NOW, &next, &f->e));
+	assert_int_equal(next, NOW + 5);
+	OK(claim_next(f->db, NOW + 5, &next, &f->e));
+	assert_int_equal(next, NOW + 7);
+	OK(claim_next(f->db, NOW + 7, &next, &f->e));
+	assert_int_equal(next, 0);
+}
+
+static void
 a_clock_that_was_ahead_parks_no_claim(void **state)
 {
 	struct fixture *f = *state;
@@ -333,6 +356,7 @@ main(void)
 		T(a_restored_log_makes_the_same_event_ids),
 		T(two_claims_of_a_mail_have_events_of_their_own),
 		T(due_claims_come_new_mail_first_then_the_longest_due),
+		T(the_next_claim_is_the_first_that_is_not_due_yet),
 		T(a_clock_that_was_ahead_parks_no_claim),
 		T(waiting_keeps_the_last_answer),
 		T(that_a_claim_is_pending_is_told_once),

@@ -349,6 +349,31 @@ one_run_at_a_time(void **state)
 }
 
 static void
+progress_is_told_to_who_listens_and_never_waits_for_him(void **state)
+{
+	struct fixture *f = *state;
+	struct db_lock *lock;
+	char bytes[4096];
+	int64_t idle;
+	int ends[2];
+
+	assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
+	OK(db_lock(f->path, NOW, &lock, &idle, &f->e));
+	db_lock_progress(lock);
+	assert_int_equal(read(ends[0], bytes, sizeof(bytes)), -1);
+	db_lock_report(lock, ends[1]);
+	db_lock_progress(lock);
+	db_lock_progress(lock);
+	assert_int_equal(read(ends[0], bytes, sizeof(bytes)), 2);
+	assert_memory_equal(bytes, "pp", 2);
+	for (int i = 0; i < 100000; i++)	/* more than a pipe holds */
+		db_lock_progress(lock);
+	db_unlock(lock);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
 a_worker_that_ends_does_not_free_the_lock(void **state)
 {
 	struct fixture *f = *state;
@@ -437,6 +462,7 @@ main(void)
 		T(verify_finds_rows_that_refer_to_nothing),
 		T(verify_finds_a_damaged_page),
 		T(one_run_at_a_time),
+		T(progress_is_told_to_who_listens_and_never_waits_for_him),
 		T(a_worker_that_ends_does_not_free_the_lock),
 		T(a_copied_database_gives_the_same_ids),
 		T(another_database_gives_other_ids),

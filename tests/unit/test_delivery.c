@@ -139,6 +139,26 @@ a_killed_workers_delivery_comes_back_counted(void **state)
 }
 
 static void
+the_next_delivery_is_the_first_that_is_not_due_yet(void **state)
+{
+	struct fixture *f = *state;
+	int64_t next = -1;
+
+	OK(delivery_next(f->db, NOW, &next, &f->e));
+	assert_int_equal(next, 0);
+	fan_out(f);		/* two, due now */
+	OK(delivery_next(f->db, NOW, &next, &f->e));
+	assert_int_equal(next, 0);
+	raw(f, "UPDATE delivery SET next_ms = next_ms + 9 WHERE id = 1");
+	raw(f, "UPDATE delivery SET next_ms = next_ms + 5, untrusted = 1 WHERE id = 2");
+	OK(delivery_next(f->db, NOW, &next, &f->e));
+	assert_int_equal(next, NOW + 5);
+	raw(f, "UPDATE delivery SET state = 'dead', settled_ms = 1 WHERE id = 2");
+	OK(delivery_next(f->db, NOW, &next, &f->e));
+	assert_int_equal(next, NOW + 9);
+}
+
+static void
 a_lease_takes_the_longest_due_first_and_no_more_than_asked(void **state)
 {
 	struct fixture *f = *state;
@@ -279,6 +299,7 @@ main(void)
 		T(what_is_leased_is_leased_by_one),
 		T(a_clock_that_was_ahead_parks_no_delivery),
 		T(a_killed_workers_delivery_comes_back_counted),
+		T(the_next_delivery_is_the_first_that_is_not_due_yet),
 		T(a_lease_takes_the_longest_due_first_and_no_more_than_asked),
 		T(delivered_is_recorded_with_its_attempt),
 		T(nothing_is_delivered_without_a_good_answer),
