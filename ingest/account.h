@@ -25,6 +25,7 @@ struct mailbox_conf {
 	struct after_conf	 after;
 	struct http_net		 net;
 	const char		*database;	/* whose disk must have limits.min_free free */
+	int64_t			 poll_ms;	/* watch looks at least so often; set by cmd/settings */
 };
 void	mailbox_conf_read(struct conf_node *, const struct http_net *, struct mailbox_conf *);
 

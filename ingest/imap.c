@@ -2,17 +2,20 @@
 #include "ingest/imap.h"
 
 #include <libetpan/libetpan.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/clock.h"
+#include "ingest/idle.h"
 
 /* Deadlines: long enough for a server that must first open every mail, short enough to end. */
 #define LOGOUT_MS	5000
 #define COMMAND_MS	60000
 #define SEARCH_MS	120000
 #define FETCH_MS	120000
+#define IDLE_BYTES	1024	/* heard at once */
 #define SLOWEST_BYTES	((size_t)16 * 1024)	/* per second, on top of FETCH_MS */
 
 /* Budgets, in bytes of answer. */
@@ -28,6 +31,9 @@ struct imap {
 	struct transport	*transport;
 	mailimap		*session;
 	bool			 broken;
+	bool			 no_idle;	/* the server refused it */
+	unsigned		 idles;		/* how often it was asked to */
+	int64_t			 exists;	/* of the folder examined last */
 	carray			*bodies;	/* strings of libetpan, until imap_release() */
 	/* the FETCH under way */
 	const uint32_t		*uids;
@@ -258,12 +264,108 @@ imap_examine(struct imap *im, const char *name, struct imap_state *state, struct
 	info = im->session->imap_selection_info;
 	state->uidvalidity = info->sel_uidvalidity;
 	state->uidnext = info->sel_uidnext;
-	state->exists = info->sel_exists;
+	im->exists = state->exists = info->sel_exists;
 	if (state->uidvalidity != 0 && info->sel_has_exists)
 		return 0;
 	im->broken = true;
 	return err_set(e, ERR_RETRY, "folder '%s': the server tells no %s", name,
 	    state->uidvalidity == 0 ? "UIDVALIDITY" : "EXISTS");
+}
+
+/* ---- waiting */
+
+/* Listens until what is asked for has come (answer) or something of interest has; -1: the stream ended. */
+static int
+idle_hear(struct imap *im, struct idle *w, const bool *answer, int64_t within_ms)
+{
+	const int64_t until_ms = clock_mono_ms() + within_ms;
+	char buf[IDLE_BYTES];
+	int64_t left = within_ms;
+	size_t n;
+
+	while (left > 0 && !*answer && !w->ended) {
+		if (transport_hear(im->transport, left, buf, sizeof(buf), &n) == -1)
+			return -1;
+		idle_feed(w, buf, n);
+		left = until_ms - clock_mono_ms();
+	}
+	return 0;
+}
+
+/* DONE, and all up to the end of the line that answers it: what follows is libetpan's. */
+static int
+idle_done(struct imap *im, struct idle *w, int64_t answer_ms)
+{
+	const int64_t until_ms = clock_mono_ms() + answer_ms;
+	char buf[IDLE_BYTES];
+	size_t n;
+
+	transport_command(im->transport, answer_ms, COMMAND_BUDGET);
+	if (!w->ended && transport_say(im->transport, "DONE\r\n") == -1)
+		return -1;
+	while (!w->ended || w->n > 0) {
+		int64_t left = until_ms - clock_mono_ms();
+
+		if (left <= 0 || transport_hear(im->transport, left, buf, sizeof(buf), &n) == -1)
+			return -1;
+		idle_feed(w, buf, n);
+	}
+	return w->refused ? -1 : 0;
+}
+
+static int
+idle_run(struct imap *im, struct idle *w, int64_t within_ms, int64_t answer_ms)
+{
+	char command[IDLE_LINE];
+
+	idle_begin(w, ++im->idles, im->exists);
+	snprintf(command, sizeof(command), "%s IDLE\r\n", w->tag);
+	transport_command(im->transport, answer_ms, COMMAND_BUDGET);
+	if (transport_say(im->transport, command) == -1 ||
+	    idle_hear(im, w, &w->invited, answer_ms) == -1)
+		return -1;
+	im->no_idle = w->ended && w->refused;
+	if (im->no_idle)
+		return 0;
+	if (!w->ended && (!w->invited || idle_hear(im, w, &w->changed, within_ms) == -1))
+		return -1;
+	return idle_done(im, w, answer_ms);
+}
+
+/* The server does not tell; that it says anything at all is reason enough to look. */
+static int
+hush_run(struct imap *im, int64_t within_ms, int64_t answer_ms, bool *changed)
+{
+	if (transport_stir(im->transport, within_ms, changed) == -1)
+		return -1;
+	transport_command(im->transport, answer_ms, COMMAND_BUDGET);
+	return is_done(mailimap_noop(im->session)) ? 0 : -1;
+}
+
+int
+imap_idle(struct imap *im, int64_t within_ms, int64_t answer_ms, bool *changed, struct err *e)
+{
+	const int64_t until_ms = clock_mono_ms() + within_ms;
+	struct idle w = {.n = 0};
+	int rc = 0;
+
+	/* libetpan has read more than it needed: said behind the last answer, unasked */
+	*changed = im->session->imap_stream->read_buffer_len > 0;
+	if (*changed)
+		return 0;
+	if (!im->no_idle) {
+		rc = idle_run(im, &w, within_ms, answer_ms);
+		*changed = w.changed;
+	}
+	/* no IDLE, or the server ended it before its time */
+	if (rc == 0 && !*changed && clock_mono_ms() < until_ms)
+		rc = hush_run(im, until_ms - clock_mono_ms(), answer_ms, changed);
+	if (rc == 0)
+		return 0;
+	im->broken = true;
+	if (transport_why(im->transport, e) == -1)
+		return err_in(e, "waiting");
+	return err_set(e, ERR_RETRY, "waiting: the server did not answer in time, or made no sense");
 }
 
 /* ---- search */

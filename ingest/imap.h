@@ -1,8 +1,8 @@
 /*
  * imap - the few IMAP commands of a pass; with transport the one door to libetpan
  *
- * To read: LIST, EXAMINE, UID SEARCH, UID FETCH and LOGOUT, and no extension that would widen
- * libetpan's parser. What changes something on the server stands at the end, for ingest/after
+ * To read: LIST, EXAMINE, UID SEARCH, UID FETCH, IDLE, NOOP and LOGOUT, and no extension that would
+ * widen libetpan's parser. What changes something on the server stands at the end, for ingest/after
  * alone; EXPUNGE and CLOSE are not there, for they remove what others marked. What the server says
  * is not believed: answers are per UID, and the caller looks which of those it asked for did come.
  * Folder names are as on the wire (RFC 3501 5.1.3); imap_wire_name() makes them.
@@ -44,6 +44,13 @@ struct imap_state {
 };
 /* ERR_REJECT if the server refuses this folder and the connection still works. */
 int	imap_examine(struct imap *, const char *name, struct imap_state *, struct err *);
+
+/*
+ * Waits within_ms for mail in the examined folder, and looks then whether the connection still answers:
+ * it has answer_ms for that. *changed says that the server told of a change; that it did not means
+ * nothing. By IDLE, or where the server refuses that, by listening and a NOOP.
+ */
+int	imap_idle(struct imap *, int64_t within_ms, int64_t answer_ms, bool *changed, struct err *);
 
 /* UIDs of the examined folder from `lo` on (1: all), sorted, each once, in the arena. */
 int	imap_search(struct imap *, uint32_t lo, struct arena *, uint32_t **uids, size_t *n,

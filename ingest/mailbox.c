@@ -11,9 +11,11 @@
  */
 #include "ingest/mailbox.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
@@ -308,9 +310,71 @@ mailbox_pass(struct mailbox *box, bool *undone, struct err *e)
 		*undone = *undone || !box->folders[i].good;
 	if (box->imap != NULL && imap_broken(box->imap))
 		session_end(box);
+	box->waits_in[0] = '\0';
+	if (box->n > 0) {	/* resolved names are at most IMAP_MAX_NAME long */
+		snprintf(box->waits_in, sizeof(box->waits_in), "%s", box->folders[0].name);
+		box->waits_from = box->folders[0].state;
+	}
 	box->selected = NULL;	/* the folders die with the pass */
 	arena_free(&box->arena);
 	return rc;
+}
+
+/* ---- between two passes */
+
+/* Has the folder changed since the pass, which then looked into others? */
+static int
+wait_look(struct mailbox *box, bool *changed, struct err *e)
+{
+	const struct imap_state *was = &box->waits_from;
+	struct imap_state is;
+
+	*changed = false;
+	if (box->waits_in[0] == '\0')
+		return 0;
+	if (imap_examine(box->imap, box->waits_in, &is, e) == -1)
+		return imap_broken(box->imap) ? -1 : 0;
+	*changed = is.uidvalidity != was->uidvalidity || is.uidnext != was->uidnext ||
+	    is.exists != was->exists;
+	return 0;
+}
+
+int
+mailbox_wait(struct mailbox *box, int64_t within_ms, struct err *e)
+{
+	const int64_t answer_ms =
+	    within_ms / 4 < MAILBOX_ANSWER_MS ? within_ms / 4 : MAILBOX_ANSWER_MS;
+	const int64_t until_ms = clock_mono_ms() + within_ms - answer_ms;
+	bool changed;
+	int rc;
+
+	if (box->imap == NULL)
+		return err_set(e, ERR_RETRY, "not connected");
+	rc = wait_look(box, &changed, e);
+	while (rc == 0 && !changed) {
+		int64_t left = until_ms - clock_mono_ms();
+
+		if (left <= 0)
+			return 0;
+		rc = imap_idle(box->imap, left < MAILBOX_IDLE_MS ? left : MAILBOX_IDLE_MS, answer_ms,
+		    &changed, e);
+		db_lock_progress(box->in->lock);
+	}
+	if (rc == -1)
+		session_end(box);
+	return rc;
+}
+
+int64_t
+mailbox_pause_ms(int n, uint32_t chance, int64_t poll_ms)
+{
+	static const int64_t waits[] = {5 * CLOCK_SECOND, 10 * CLOCK_SECOND, 20 * CLOCK_SECOND,
+	    40 * CLOCK_SECOND, 80 * CLOCK_SECOND, 160 * CLOCK_SECOND, 320 * CLOCK_SECOND,
+	    640 * CLOCK_SECOND, 900 * CLOCK_SECOND};
+	static const struct backoff b = {waits, COUNT(waits), 20};
+	int64_t pause_ms = backoff_next(&b, n < b.waits ? n : b.waits, 0, chance, 0);
+
+	return pause_ms < poll_ms ? pause_ms : poll_ms;
 }
 
 /* ---- the session */

@@ -26,6 +26,9 @@ struct mailbox {
 	const struct mailbox_conf *conf;
 	struct ingest		*in;
 	struct imap		*imap;		/* NULL: not connected */
+	/* between passes: the folder that is waited in, as the last pass saw it */
+	char			 waits_in[IMAP_MAX_NAME + 1];	/* "": none */
+	struct imap_state	 waits_from;
 	/* of the pass */
 	struct arena		 arena;
 	struct mailbox_row	 row;

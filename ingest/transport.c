@@ -4,16 +4,21 @@
 #include <curl/curl.h>
 #include <errno.h>
 #include <libetpan/libetpan.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include "base/clock.h"
 #include "base/log.h"
 
 #define GREETING	"* PREAUTH approvals\r\n"
+#define KEEPALIVE_S	30	/* of silence, then the kernel asks whether the other side is there */
+#define UNACKED_MS	30000	/* sent and not acknowledged for so long: the packets are dropped */
 #define STOP_LOOK_MS	1000	/* how often a waiting read looks whether it should stop */
 #define ANSWER_BYTES	512	/* kept of the login's answer: its code and some words */
 #define NUMBER_DIGITS	10	/* of 4294967295, the largest of RFC 9051; libetpan wraps above */
@@ -433,6 +438,77 @@ low_get_chain(mailstream_low *low)
 	return NULL;
 }
 
+int
+transport_say(struct transport *t, const char *text)
+{
+	mailstream_low low = {.data = t};
+	size_t left = strlen(text);
+
+	while (left > 0) {
+		ssize_t n = low_write(&low, text, left);
+
+		if (n < 0)
+			return -1;
+		text += n;
+		left -= (size_t)n;
+	}
+	return 0;
+}
+
+/* Waits for something to read: 1 it is there, 0 the time is over, -1 a signal to stop or an error. */
+static int
+transport_poll(struct transport *t, int64_t until_ms)
+{
+	for (;;) {
+		int64_t left = until_ms - clock_mono_ms();
+		struct pollfd pfd = {.fd = t->fd, .events = POLLIN};
+		int n;
+
+		if (t->stop != NULL && *t->stop)
+			return transport_end(t, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
+		if (left <= 0)
+			return 0;
+		n = poll(&pfd, 1, left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS);
+		if (n > 0)
+			return 1;
+		if (n == -1 && errno != EINTR)
+			return transport_end(t, ERR_RETRY, ERR_ANY, strerror(errno));
+	}
+}
+
+int
+transport_hear(struct transport *t, int64_t within_ms, char *buf, size_t size, size_t *n)
+{
+	const int64_t until_ms = clock_mono_ms() + within_ms;
+
+	for (;;) {
+		CURLcode code;
+		int ready;
+
+		*n = 0;
+		if (t->ended)
+			return -1;
+		code = curl_easy_recv(t->curl, buf, size, n);
+		if (code == CURLE_OK && *n > 0) {
+			t->ended = guard_pass(&t->guard, buf, *n, &t->why) == -1;
+			return t->ended ? -1 : 0;
+		}
+		if (code != CURLE_AGAIN)
+			return transport_end(t, ERR_RETRY, ERR_ANY, "the server closed the connection");
+		if ((ready = transport_poll(t, until_ms)) <= 0)
+			return ready;
+	}
+}
+
+int
+transport_stir(struct transport *t, int64_t within_ms, bool *stirred)
+{
+	int ready = t->ended ? -1 : transport_poll(t, clock_mono_ms() + within_ms);
+
+	*stirred = ready == 1;
+	return ready == -1 ? -1 : 0;
+}
+
 void *
 transport_low(struct transport *t)
 {
@@ -617,6 +693,22 @@ transport_open(const struct transport_login *login, struct transport **t, struct
 	return login_try(login, NULL, t, &unanswered, e);
 }
 
+/* The kernel looks whether the other side is still there, so that silence is not taken for quiet. */
+static void
+socket_watch(curl_socket_t fd)
+{
+	static const struct { int level, name, value; } options[] = {
+		{SOL_SOCKET, SO_KEEPALIVE, 1},
+		{IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_S},
+		{IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_S / 3},
+		{IPPROTO_TCP, TCP_USER_TIMEOUT, UNACKED_MS},
+	};
+
+	for (size_t i = 0; i < COUNT(options); i++)	/* one that is not taken is a help that is missed */
+		setsockopt(fd, options[i].level, options[i].name, &options[i].value,
+		    sizeof(options[i].value));
+}
+
 struct transport *
 transport_wrap(void *curl, void *names, volatile const int *stop)
 {
@@ -630,6 +722,8 @@ transport_wrap(void *curl, void *names, volatile const int *stop)
 	if (curl_easy_getinfo(curl, CURLINFO_ACTIVESOCKET, &t->fd) != CURLE_OK ||
 	    t->fd == CURL_SOCKET_BAD)
 		transport_end(t, ERR_RETRY, ERR_ANY, "the connection was lost");
+	else
+		socket_watch(t->fd);
 	return t;
 }
 

@@ -48,6 +48,14 @@ void	transport_close(struct transport *);
 void	transport_command(struct transport *, int64_t within_ms, size_t budget);
 /* The stream as a struct mailstream_low *, made anew; closing it leaves the transport alone. */
 void	*transport_low(struct transport *);
+/*
+ * Past libetpan, while no command of its is under way. say: all of the text, within the deadline of
+ * transport_command(). hear: what comes within_ms; *n is 0 if nothing did. stir: the same without
+ * taking anything. -1: the stream has ended, transport_why() says why.
+ */
+int	transport_say(struct transport *, const char *text);
+int	transport_hear(struct transport *, int64_t within_ms, char *buf, size_t size, size_t *n);
+int	transport_stir(struct transport *, int64_t within_ms, bool *stirred);
 /* 0: the stream is whole. -1: why it ended. */
 int	transport_why(const struct transport *, struct err *);
 
