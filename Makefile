@@ -150,7 +150,7 @@ install: all
 	install -m 644 rules/vipps-mobilepay.yaml $(DESTDIR)$(PREFIX)/share/approvals/rules
 	install -m 644 doc/approvals.1 $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 644 doc/approvals.yaml.5 doc/approvals-rules.5 $(DESTDIR)$(PREFIX)/share/man/man5
-	install -m 644 samples/approvals.yaml samples/approvals.cron samples/approvals.service samples/approvals.timer \
+	install -m 644 samples/approvals.yaml samples/approvals.cron samples/approvals.service samples/approvals.timer samples/approvals-watch.service \
 		$(DESTDIR)$(PREFIX)/share/doc/approvals/examples
 
 clean:

@@ -111,15 +111,23 @@ check_database(struct check *c)
 		problem(c, arena_printf(&c->app->arena, "database: folder %s", folder), strerror(errno));
 }
 
-enum status
-cmd_check(struct app *app, int argc, char **argv)
+int
+check_named(struct app *app)
 {
 	struct check c = { .app = app };
 
-	(void)argc;
-	(void)argv;
 	check_secrets(&c);
 	check_rules(&c);
+	return c.problems;
+}
+
+enum status
+cmd_check(struct app *app, int argc, char **argv)
+{
+	struct check c = { .app = app, .problems = check_named(app) };
+
+	(void)argc;
+	(void)argv;
 	check_proof(&c);
 	check_database(&c);
 	if (c.problems > 0)

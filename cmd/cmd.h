@@ -8,8 +8,10 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
+#include <signal.h>
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "base/arena.h"
 #include "base/conf.h"
@@ -49,6 +51,7 @@ struct settings {
 	struct http_net		 net;
 	struct mailbox_conf	*mailboxes;
 	int			 mailbox_count;
+	int64_t			 poll_ms;	/* watch looks at least so often */
 	struct sender_conf	 sender;
 	const char		**rules;	/* NULL-ended paths */
 	struct limits_conf	 limits;
@@ -69,6 +72,9 @@ struct app {
 	struct settings	 set;
 	struct db	*db;		/* NEED_READ, NEED_WRITE */
 	struct db_lock	*lock;		/* NEED_LOCK */
+	int		 jobs;		/* mailboxes at once */
+	bool		 staying;	/* a worker of watch: a quiet pass is not worth a line */
+	int		 report;	/* and where it tells what it does */
 };
 
 /* Set by SIGTERM and SIGINT during a pass or what calls stop_watch(): work stops between two commits. */
@@ -84,11 +90,30 @@ struct digest;
 void	digest_file(struct digest *, const char *path, int64_t max);
 /* At the start of a pass that holds the lock: config.changed, if this one works by other things than the last. */
 int	changed_tell(struct app *, int64_t now_ms, struct err *);
-/* Passes over mailboxes, each in a worker process of its own. The database must be closed. */
+/*
+ * Passes over mailboxes, each in a worker process of its own, app->jobs of them at a time. The database must be
+ * closed.
+ */
 enum status	workers_run(struct app *);
+
+/*
+ * Workers of watch (watch.c), which stay until they are stopped or the database fails. What they tell through
+ * app->report is one byte each; what is committed tells 'p' by itself (db_lock_report).
+ */
+#define REPORT_GOOD	'g'	/* a pass was done */
+#define REPORT_FAILED	'f'	/* a pass failed, and will be tried again */
+#define REPORT_WAITING	'w'	/* nothing new, but alive */
+#define WORKER_GAP_MS	1000	/* at least, from pass to pass: a server that keeps crying does not keep us busy */
+pid_t		worker_fork(const sigset_t *mask);	/* 0 in the child, which ends with its parent */
+enum status	worker_stay(struct app *, const struct mailbox_conf *);
+enum status	tell_stay(struct app *, int wake);	/* enrich and notify, also when a byte comes from `wake` */
+void		worker_report(struct app *, char);
+/* Until the time is over, a stop is asked for or a byte comes from `wake` (-1: from nowhere). */
+void		worker_pause(struct app *, int64_t ms, int wake);
 
 enum status	cmd_run(struct app *, int, char **);
 enum status	cmd_ingest(struct app *, int, char **);
+enum status	cmd_watch(struct app *, int, char **);
 enum status	cmd_enrich(struct app *, int, char **);
 enum status	cmd_notify(struct app *, int, char **);
 enum status	cmd_import(struct app *, int, char **);
@@ -99,6 +124,9 @@ enum status	cmd_review(struct app *, int, char **);
 enum status	cmd_rules(struct app *, int, char **);
 enum status	cmd_check(struct app *, int, char **);
 enum status	cmd_verify(struct app *, int, char **);
+
+/* The secrets and rules that the configuration names: prints what is wrong, answers how much. */
+int	check_named(struct app *);
 
 /* Prints why reader_check() failed: every error of the rules, or the one thing that is wrong. */
 void	rules_errors(const char *said, const struct err *, struct arena *);

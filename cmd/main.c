@@ -29,9 +29,11 @@ static const struct command {
 	unsigned	 needs;
 	const char	*args, *summary;
 } commands[] = {
-	{ "run",    cmd_run,    NEED_CONF | NEED_WRITE | NEED_LOCK, "",
+	{ "run",    cmd_run,    NEED_CONF | NEED_WRITE | NEED_LOCK, "[--jobs N]",
 	    "one pass of everything: ingest, enrich, notify" },
-	{ "ingest", cmd_ingest, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "read new mail" },
+	{ "watch",  cmd_watch,  NEED_CONF | NEED_STOP, "",	/* takes the lock itself: it waits for it */
+	    "stay, and do what run does as soon as there is something to do" },
+	{ "ingest", cmd_ingest, NEED_CONF | NEED_WRITE | NEED_LOCK, "[--jobs N]", "read new mail" },
 	{ "enrich", cmd_enrich, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "ask the Management API about claims" },
 	{ "notify", cmd_notify, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "send what is due" },
 	{ "import", cmd_import, NEED_CONF | NEED_WRITE | NEED_STOP, "[--announce] PATH...",

@@ -1,11 +1,22 @@
-/* One pass: ingest, enrich, notify; each part goes on when an earlier one failed. */
+/*
+ * One pass: ingest, enrich, notify; each part goes on when an earlier one failed. And watch's worker for enrich and
+ * notify, which does the same parts again and again.
+ */
+#include <getopt.h>
+#include <stdlib.h>
+
 #include "base/clock.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "ingest/enrich.h"
 #include "notify/notify.h"
 #include "store/alarm.h"
+#include "store/claim.h"
+#include "store/delivery.h"
 #include "store/event.h"
+
+#define JOBS_DEFAULT	8	/* mailboxes at once: each is two processes and a connection */
+#define JOBS_MAX	64
 
 /* Workers open the database for themselves: a connection must not cross a fork. */
 static enum status
@@ -39,7 +50,7 @@ enrich_part(struct app *app)
 		else if (status == STATUS_PARTLY && en.failing_ms < TROUBLE_LONG_MS)
 			status = STATUS_DONE;	/* a blip: the next pass asks again */
 	}
-	log_info("enrich.done", "asked", log_num(en.asked).s, "confirmed", log_num(en.confirmed).s, "evidence",
+	(app->staying && en.asked == 0 ? log_debug : log_info)("enrich.done", "asked", log_num(en.asked).s, "confirmed", log_num(en.confirmed).s, "evidence",
 	    log_num(en.evidence).s, "pending", log_num(en.pending).s, "waiting", log_num(en.waiting).s, NULL);
 	return status_worse(status, en.waiting > 0 ? STATUS_PARTLY : STATUS_DONE);
 }
@@ -57,8 +68,9 @@ notify_part(struct app *app)
 		if (e.what != ERR_STOPPED || !stop_asked)
 			log_error("notify.failed", "error", e.msg, NULL);
 	}
-	log_info("notify.done", "events", log_num(no.events).s, "delivered", log_num(no.delivered).s, "failed",
-	    log_num(no.failed).s, "dead", log_num(no.dead).s, NULL);
+	(app->staying && no.events + no.delivered + no.failed == 0 ? log_debug : log_info)("notify.done", "events",
+	    log_num(no.events).s, "delivered", log_num(no.delivered).s, "failed", log_num(no.failed).s, "dead",
+	    log_num(no.dead).s, NULL);
 	if (no.login_refused)
 		status = status_worse(status, STATUS_LOGIN);
 	if (no.cert_refused)
@@ -83,14 +95,33 @@ parts_run(struct app *app, enum status (*const *parts)(struct app *))
 	return status;
 }
 
+/* run and ingest: --jobs N, and nothing else. */
+static int
+jobs_option(struct app *app, int argc, char **argv)
+{
+	static const struct option options[] = { { "jobs", required_argument, NULL, 'j' }, { NULL, 0, NULL, 0 } };
+	const int	n = app->set.mailbox_count;
+	char		*end = "";
+	long		jobs = n < JOBS_DEFAULT ? n : JOBS_DEFAULT;
+	int		opt;
+
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) == 'j')
+		jobs = strtol(optarg, &end, 10);
+	if (opt != -1 || optind < argc)
+		return usage(argv[0], "%s: takes --jobs N only", argv[0]), -1;
+	if (*end || jobs < 1 || jobs > JOBS_MAX)
+		return usage(argv[0], "--jobs: from 1 to %d", JOBS_MAX), -1;
+	app->jobs = (int)jobs;
+	return 0;
+}
+
 enum status
 cmd_run(struct app *app, int argc, char **argv)
 {
 	static enum status (*const parts[])(struct app *) = { ingest_part, enrich_part, notify_part, NULL };
 
-	(void)argc;
-	(void)argv;
-	return parts_run(app, parts);
+	return jobs_option(app, argc, argv) == -1 ? STATUS_USAGE : parts_run(app, parts);
 }
 
 enum status
@@ -98,9 +129,7 @@ cmd_ingest(struct app *app, int argc, char **argv)
 {
 	static enum status (*const parts[])(struct app *) = { ingest_part, NULL };
 
-	(void)argc;
-	(void)argv;
-	return parts_run(app, parts);
+	return jobs_option(app, argc, argv) == -1 ? STATUS_USAGE : parts_run(app, parts);
 }
 
 enum status
@@ -121,4 +150,62 @@ cmd_notify(struct app *app, int argc, char **argv)
 	(void)argc;
 	(void)argv;
 	return parts_run(app, parts);
+}
+
+/* ---- the worker of watch */
+
+static enum status
+tell_pass(struct app *app, int64_t now_ms)
+{
+	enum status	status;
+	struct err	e;
+
+	if (alarm_days_over(app->db, now_ms, &e) == -1)
+		return failed("database.failed", &e);
+	status = enrich_part(app);
+	return stop_asked ? status : status_worse(status, notify_part(app));
+}
+
+/*
+ * For how long there is nothing to do, unless a mailbox's worker says otherwise. What was due at now_ms and still is
+ * waits for the next poll: the API or a receiver is away.
+ */
+static int64_t
+tell_idle_ms(struct app *app, int64_t now_ms)
+{
+	int64_t		claim_ms = 0, delivery_ms = 0, idle_ms = app->set.poll_ms;
+	const int64_t	passed_ms = clock_now_ms() - now_ms;
+	struct err	e;
+
+	if (claim_next(app->db, now_ms, &claim_ms, &e) == -1 ||
+	    delivery_next(app->db, now_ms, &delivery_ms, &e) == -1)
+		return idle_ms;		/* busy; a database that is broken is told by the next pass */
+	if (claim_ms && claim_ms - now_ms < idle_ms)
+		idle_ms = claim_ms - now_ms;
+	if (delivery_ms && delivery_ms - now_ms < idle_ms)
+		idle_ms = delivery_ms - now_ms;
+	return idle_ms - passed_ms;
+}
+
+enum status
+tell_stay(struct app *app, int wake)
+{
+	enum status	status = STATUS_DONE;
+	struct err	e;
+
+	if (db_open(app->set.database, DB_WRITE, &app->db, &e) == -1)
+		return failed("database.failed", &e);
+	while (!stop_asked) {
+		const int64_t now_ms = clock_now_ms(), began_ms = clock_mono_ms();
+
+		status = tell_pass(app, now_ms);
+		if (status == STATUS_DATABASE || status == STATUS_DEFECT)
+			break;		/* another process may have better luck */
+		worker_report(app, REPORT_GOOD);
+		worker_pause(app, tell_idle_ms(app, now_ms), wake);
+		worker_pause(app, began_ms + WORKER_GAP_MS - clock_mono_ms(), -1);
+	}
+	db_close(app->db);
+	app->db = NULL;
+	return stop_asked ? STATUS_DONE : status;
 }

@@ -10,6 +10,9 @@
 #include "ingest/resolver.h"
 
 #define DEFAULT_PATH	APPROVALS_SYSCONFDIR "/approvals/approvals.yaml"
+#define POLL_MS		120000
+#define POLL_MIN_MS	1000
+#define POLL_MAX_MS	3600000
 #define DEFAULT_RULES	APPROVALS_PREFIX "/share/approvals/rules/vipps-mobilepay.yaml"
 
 static const char *
@@ -39,6 +42,17 @@ rules_read(struct conf_node *root, const char *conf, struct arena *a)
 	return paths;
 }
 
+/* How often a mailbox is looked at: faster is of no use, slower is what cron is for. */
+static int64_t
+poll_read(struct conf_node *n, int64_t deflt_ms)
+{
+	const int64_t ms = conf_span_ms(n, "poll_interval", deflt_ms);
+
+	if (ms < POLL_MIN_MS || ms > POLL_MAX_MS)
+		conf_wrong(conf_of(n), conf_get(n, "poll_interval"), "must be between 1s and 1h");
+	return ms;
+}
+
 static void
 mailboxes_read(struct conf *c, struct conf_node *root, struct arena *a, struct settings *s)
 {
@@ -49,7 +63,10 @@ mailboxes_read(struct conf *c, struct conf_node *root, struct arena *a, struct s
 	if (s->mailbox_count == 0)
 		conf_wrong(c, list ? list : root, "mailboxes: at least one is needed");
 	for (int i = 0; i < s->mailbox_count; i++) {
+		const int64_t poll_ms = poll_read(conf_item(list, i), s->poll_ms);
+
 		mailbox_conf_read(conf_item(list, i), &s->net, &s->mailboxes[i]);
+		s->mailboxes[i].poll_ms = poll_ms;
 		for (int j = 0; j < i; j++)
 			if (s->mailboxes[i].name && s->mailboxes[j].name &&
 			    strcmp(s->mailboxes[i].name, s->mailboxes[j].name) == 0)
@@ -136,6 +153,7 @@ settings_read(const char *path, enum settings_part part, struct arena *a, struct
 	network_read(root, s);
 	if (part != SETTINGS_RULES) {
 		s->database = conf_file(root, "database", NULL, CONF_REQUIRED);
+		s->poll_ms = poll_read(root, POLL_MS);
 		mailboxes_read(c, root, a, s);
 		management_conf_read(root, &s->net, &s->api);
 		smtp_conf_read(root, &s->net, &s->smtp);

@@ -1,9 +1,11 @@
 /*
  * A worker process per mailbox: libetpan keeps process-wide state, and a mailbox that hangs or kills
  * its process must not take the others with it. A worker reads only its own secrets, opens its own
- * database connection and ends when its parent does; it tells its outcome by its exit status.
+ * database connection and ends when its parent does. For run and ingest it makes one pass and tells
+ * its outcome by its exit status; for watch it stays (see watch.c).
  */
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,6 +20,9 @@
 #include "ingest/reproof.h"
 #include "ingest/resolver.h"
 #include "store/event.h"
+
+#define STOP_LOOK_MS	1000	/* how often a pause looks whether it should end */
+#define PAUSE_REPORT_MS	60000
 
 const char *
 screen_hash(const struct settings *set, struct arena *a)
@@ -64,42 +69,65 @@ pass_failed(struct db *db, const struct mailbox_conf *m, const struct err *why, 
 
 /* To its end; but mails that could not be fetched or read and stay pending are a failure that goes on. */
 static enum status
-pass_done(struct db *db, const struct mailbox_conf *m, const struct ingest *in, bool undone)
+pass_done(struct app *app, const struct mailbox_conf *m, const struct ingest *in, bool undone)
 {
+	const bool	idle = in->seen + in->ignored + in->read + in->waiting == 0;
 	enum status	status = in->waiting > 0 ? STATUS_PARTLY : STATUS_DONE;
 	struct err	e;
 	bool		was = false;
 
-	log_info("mailbox.done", "mailbox", m->name, "new", log_num(in->seen).s, "ignored",
-	    log_num(in->ignored).s, "read", log_num(in->read).s, "claims", log_num(in->claims).s,
-	    "waiting", log_num(in->waiting).s, "undone", undone ? "yes" : "no", NULL);
+	(app->staying && idle ? log_debug : log_info)("mailbox.done", "mailbox", m->name, "new",
+	    log_num(in->seen).s, "ignored", log_num(in->ignored).s, "read", log_num(in->read).s, "claims",
+	    log_num(in->claims).s, "waiting", log_num(in->waiting).s, "undone", undone ? "yes" : "no", NULL);
 	if (undone) {
 		err_set(&e, ERR_RETRY, "mails could not be fetched or read: they stay pending, and the next "
 		    "pass tries them again");
-		return status_worse(status, pass_failed(db, m, &e, in->now_ms));
+		return status_worse(status, pass_failed(in->db, m, &e, in->now_ms));
 	}
-	if (event_recovered(db, "mailbox", m->name, in->now_ms, &was, &e) == -1)
+	if (event_recovered(in->db, "mailbox", m->name, in->now_ms, &was, &e) == -1)
 		return failed("database.failed", &e);
 	if (was)
 		log_warn("mailbox.recovered", "mailbox", m->name, NULL);
 	return status;
 }
 
-/* What waits for its proof does not wait for the mailbox, which may be away. */
+/* What waits for its proof does not wait for the mailbox, which may be away. *good: it was a whole pass. */
 static enum status
-worker_pass(struct app *app, const struct mailbox_conf *m, struct ingest *in)
+worker_pass(struct app *app, const struct mailbox_conf *m, struct mailbox *box, struct ingest *in, bool *good)
 {
-	struct mailbox	*box = mailbox_open(m, in);
-	enum status	status;
 	struct err	e;
 	bool		undone = false;
 
+	*good = false;
 	readers_keys(in->readers, resolver_key, (const char *const *)app->set.net.dns);
 	if (reproof_pass(in, &e) == -1 || mailbox_pass(box, &undone, &e) == -1)
-		status = pass_failed(in->db, m, &e, in->now_ms);
-	else
-		status = pass_done(in->db, m, in, undone);
-	mailbox_close(box);
+		return pass_failed(in->db, m, &e, in->now_ms);
+	*good = true;
+	return pass_done(app, m, in, undone);
+}
+
+static struct ingest
+ingest_of(struct app *app, const struct mailbox_conf *m)
+{
+	return (struct ingest){ .lock = app->lock, .sender = &app->set.sender, .limits = &app->set.limits,
+	    .mailbox = m->name, .screen = screen_hash(&app->set, &app->arena), .stop = &stop_asked,
+	    .now_ms = clock_now_ms() };
+}
+
+/* One pass with readers of its own, which hold no memory while nothing is read. */
+static enum status
+worker_readers_pass(struct app *app, const struct mailbox_conf *m, const struct reading_setup *setup,
+    struct mailbox *box, struct ingest *in, bool *good)
+{
+	enum status	status;
+	struct err	e;
+
+	*good = false;
+	if (readers_open(setup, NULL, &in->readers, &e) == -1)
+		return failed("reader.failed", &e);
+	status = worker_pass(app, m, box, in, good);
+	readers_close(in->readers);
+	in->readers = NULL;
 	return status;
 }
 
@@ -107,25 +135,112 @@ static enum status
 work(struct app *app, const struct mailbox_conf *m)
 {
 	const struct reading_setup setup = ingest_setup(&app->set.sender, m->authserv, app->set.rules, &app->arena);
-	struct ingest	in = { .lock = app->lock, .sender = &app->set.sender, .limits = &app->set.limits,
-	    .mailbox = m->name, .screen = screen_hash(&app->set, &app->arena), .stop = &stop_asked,
-	    .now_ms = clock_now_ms() };
+	struct ingest	in = ingest_of(app, m);
+	struct mailbox	*box = mailbox_open(m, &in);
 	enum status	status;
 	struct err	e;
+	bool		good;
 
 	if (db_open(app->set.database, DB_WRITE, &in.db, &e) == -1)
-		return failed("database.failed", &e);
-	if (readers_open(&setup, NULL, &in.readers, &e) == -1)
-		status = failed("reader.failed", &e);
+		status = failed("database.failed", &e);
 	else
-		status = worker_pass(app, m, &in);
-	readers_close(in.readers);
+		status = worker_readers_pass(app, m, &setup, box, &in, &good);
+	mailbox_close(box);
 	db_close(in.db);
 	return status;
 }
 
-static pid_t
-worker_start(struct app *app, const struct mailbox_conf *m, const sigset_t *mask)
+/* ---- a worker that stays */
+
+void
+worker_report(struct app *app, char what)
+{
+	if (write(app->report, &what, 1) == -1)
+		return;		/* full: who listens has enough to read */
+}
+
+void
+worker_pause(struct app *app, int64_t ms, int wake)
+{
+	const int64_t	until_ms = clock_mono_ms() + ms;
+	int64_t		left = ms, said = ms;
+	struct pollfd	pfd = { .fd = wake, .events = POLLIN };	/* -1: ignored */
+	char		bytes[256];
+
+	for (; !stop_asked && left > 0; left = until_ms - clock_mono_ms()) {
+		if (poll(&pfd, 1, left < STOP_LOOK_MS ? (int)left : STOP_LOOK_MS) == 1) {
+			while (read(wake, bytes, sizeof bytes) > 0)
+				continue;
+			return;
+		}
+		if (said - left >= PAUSE_REPORT_MS) {
+			worker_report(app, REPORT_WAITING);	/* else a long pause would look stuck */
+			said = left;
+		}
+	}
+}
+
+/*
+ * What stands between two passes: listening while there is a connection, else a pause. Counts failures in a row.
+ */
+static void
+between(struct app *app, const struct mailbox_conf *m, struct mailbox *box, bool good, int *failures)
+{
+	int64_t		wait_ms = m->poll_ms;
+	uint32_t	chance;
+	struct err	e;
+
+	digest_random(&chance, sizeof chance);
+	if (!good)
+		wait_ms = mailbox_pause_ms(++*failures, chance, m->poll_ms);
+	if (mailbox_wait(box, wait_ms, &e) == 0) {
+		*failures = good ? 0 : *failures;
+		return;
+	}
+	if (good) {
+		if (!stop_asked)
+			log_info("mailbox.disconnected", "mailbox", m->name, "error", e.msg, NULL);
+		if (++*failures == 1)	/* a connection that went while nothing was said is nothing odd */
+			return;
+		wait_ms = mailbox_pause_ms(*failures - 1, chance, m->poll_ms);
+	}
+	worker_pause(app, wait_ms, -1);
+}
+
+enum status
+worker_stay(struct app *app, const struct mailbox_conf *m)
+{
+	const struct reading_setup setup = ingest_setup(&app->set.sender, m->authserv, app->set.rules, &app->arena);
+	struct ingest	in = ingest_of(app, m);
+	struct mailbox	*box = mailbox_open(m, &in);
+	enum status	status = STATUS_DONE;
+	int		failures = 0;
+	struct err	e;
+	bool		good;
+
+	if (db_open(app->set.database, DB_WRITE, &in.db, &e) == -1)
+		status = failed("database.failed", &e);
+	while (in.db && !stop_asked) {
+		const int64_t began_ms = clock_mono_ms();
+
+		in.now_ms = clock_now_ms();
+		in.seen = in.ignored = in.read = in.claims = in.waiting = in.quarantined = 0;
+		status = worker_readers_pass(app, m, &setup, box, &in, &good);
+		if (status == STATUS_DATABASE || status == STATUS_DEFECT)
+			break;		/* another process may have better luck */
+		worker_report(app, good ? REPORT_GOOD : REPORT_FAILED);
+		between(app, m, box, good, &failures);
+		worker_pause(app, began_ms + WORKER_GAP_MS - clock_mono_ms(), -1);
+	}
+	mailbox_close(box);
+	db_close(in.db);
+	return stop_asked ? STATUS_DONE : status;
+}
+
+/* ---- processes */
+
+pid_t
+worker_fork(const sigset_t *mask)
 {
 	const pid_t	parent = getpid();
 	pid_t		pid = fork();
@@ -136,7 +251,19 @@ worker_start(struct app *app, const struct mailbox_conf *m, const sigset_t *mask
 	if (getppid() != parent)	/* it died before we asked to follow it */
 		_exit(STATUS_STOPPED);
 	sigprocmask(SIG_SETMASK, mask, NULL);
-	_exit((int)work(app, m));
+	return 0;
+}
+
+static pid_t
+worker_start(struct app *app, const struct mailbox_conf *m, const sigset_t *mask)
+{
+	pid_t	pid = worker_fork(mask);
+
+	if (pid == 0)
+		_exit((int)work(app, m));
+	if (pid == -1)
+		log_error("worker.failed", "mailbox", m->name, "error", strerror(errno), NULL);
+	return pid;
 }
 
 static enum status
@@ -148,28 +275,47 @@ worker_status(int status, const char *mailbox)
 	return STATUS_DEFECT;
 }
 
-/* Waits for all. A stop that comes meanwhile is passed on at once to those that still run. */
-static enum status
-workers_wait(const struct mailbox_conf *boxes, pid_t *pids, int n, const sigset_t *signals)
+/* Takes the status of those that have ended; answers how many still run. */
+static int
+workers_reap(const struct mailbox_conf *boxes, pid_t *pids, int n, enum status *status)
 {
+	int	left = 0, how;
+	pid_t	ended;
+
+	for (int i = 0; i < n; i++) {
+		if (pids[i] > 0 && (ended = waitpid(pids[i], &how, WNOHANG)) != 0) {
+			*status = status_worse(*status, ended == -1 ? STATUS_DEFECT :
+			    worker_status(how, boxes[i].name));
+			pids[i] = 0;
+		}
+		left += pids[i] > 0;
+	}
+	return left;
+}
+
+/*
+ * All of them, at most `jobs` at a time, until the last has ended. A stop that comes meanwhile is passed
+ * on at once to those that run, and no other is started.
+ */
+static enum status
+workers_wait(struct app *app, pid_t *pids, const sigset_t *signals, const sigset_t *mask)
+{
+	const struct mailbox_conf *boxes = app->set.mailboxes;
 	enum status	status = STATUS_DONE;
 	bool		told = false;
-	int		left, how, sig;
-	pid_t		ended;
+	int		started = 0, left, sig;
 
 	for (;;) {
-		left = 0;
-		for (int i = 0; i < n; i++) {
-			if (pids[i] > 0 && (ended = waitpid(pids[i], &how, WNOHANG)) != 0) {
-				status = status_worse(status, ended == -1 ? STATUS_DEFECT :
-				    worker_status(how, boxes[i].name));
-				pids[i] = 0;
-			}
-			left += pids[i] > 0;
+		left = workers_reap(boxes, pids, started, &status);
+		for (; started < app->set.mailbox_count && left < app->jobs && !stop_asked; started++) {
+			pids[started] = worker_start(app, &boxes[started], mask);
+			if (pids[started] == -1)
+				status = status_worse(status, STATUS_STOPPED);
+			left += pids[started] > 0;
 		}
 		if (left == 0)
-			return status;
-		for (int i = 0; i < n && stop_asked && !told; i++)
+			return started < app->set.mailbox_count ? status_worse(status, STATUS_STOPPED) : status;
+		for (int i = 0; i < started && stop_asked && !told; i++)
 			if (pids[i] > 0)
 				kill(pids[i], SIGTERM);
 		told = stop_asked;
@@ -182,10 +328,8 @@ workers_wait(const struct mailbox_conf *boxes, pid_t *pids, int n, const sigset_
 enum status
 workers_run(struct app *app)
 {
-	const struct mailbox_conf *boxes = app->set.mailboxes;
-	const int	n = app->set.mailbox_count;
-	pid_t		*pids = arena_array(&app->arena, (size_t)n + 1, sizeof *pids);
-	enum status	status = STATUS_DONE;
+	pid_t		*pids = arena_array(&app->arena, (size_t)app->set.mailbox_count + 1, sizeof *pids);
+	enum status	status;
 	sigset_t	signals, mask;
 
 	/* Blocked, so that none can come between a look and the wait for it. */
@@ -194,12 +338,7 @@ workers_run(struct app *app)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, &mask);
-	for (int i = 0; i < n; i++)
-		if ((pids[i] = worker_start(app, &boxes[i], &mask)) == -1) {
-			log_error("worker.failed", "mailbox", boxes[i].name, "error", strerror(errno), NULL);
-			status = status_worse(status, STATUS_STOPPED);
-		}
-	status = status_worse(status, workers_wait(boxes, pids, n, &signals));
+	status = workers_wait(app, pids, &signals, &mask);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return status;
 }

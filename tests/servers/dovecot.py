@@ -153,6 +153,13 @@ class Dovecot:
             self._process = None
             (self.dir / "log").unlink(missing_ok=True)
 
+    def kill(self):
+        """Ends it at once with all its sessions, which a stop leaves alone for a while."""
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait()
+        (self.dir / "run" / "master.pid").unlink(missing_ok=True)
+        self.stop()
+
     def close(self):
         try:
             self.stop()
