@@ -43,7 +43,7 @@ CMD	:= $(wildcard cmd/*.c)
 UNIT	:= $(wildcard tests/unit/test_*.c)
 OBJ	:= $(SRC:%.c=$(BUILD)/%.o)
 TESTS	:= $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
-FUZZ	:= message html document extract rules answers sender
+FUZZ	:= message html document extract rules answers sender guard
 STOPPER	:= $(BUILD)/tests/stopper
 REPLAY	:= $(FUZZ:%=$(BUILD)/tests/replay-%)
 PROGRAMS := $(BUILD)/approvals $(BUILD)/approvals-reader
@@ -93,11 +93,11 @@ unit: $(PROGRAMS) $(TESTS) $(REPLAY) $(STOPPER)
 $(BUILD)/tests/replay-%: tests/fuzz/%.c tests/fuzz/replay.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(BUILD)/libapprovals.a
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $(filter %.c %.a,$^) $$(pkg-config --libs $(PKG_READER))
+	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $(filter %.c %.a,$^) $$(pkg-config --libs $(PKG_ALL)) $(LIB_MAIN)
 $(BUILD)/tests/fuzz-%: tests/fuzz/%.c tests/fuzz/fuzz.c tests/fuzz/fuzz.h $(BUILD)/libapprovals.a
 	@mkdir -p $(@D)
 	@echo "  cc $<"
-	$(Q)$(FLAGS) -fsanitize=fuzzer $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $(filter %.c %.a,$^) $$(pkg-config --libs $(PKG_READER))
+	$(Q)$(FLAGS) -fsanitize=fuzzer $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $(filter %.c %.a,$^) $$(pkg-config --libs $(PKG_ALL)) $(LIB_MAIN)
 
 # ---- what people and CI call; each installs what it lacks (tests/needs.sh)
 

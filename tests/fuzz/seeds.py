@@ -65,6 +65,17 @@ def answers():
     yield b"\4" + b"\0" + bytes(8) + text(b"") + b"\0" + text(b"") + text(b"") + b"\0" + reasons(b"truncated") + text(b"")
 
 
+def guard():
+    """What IMAP servers say, after three bytes for guard.c."""
+    said = [b"* 3 EXISTS\r\n* OK [UIDVALIDITY 1000] a\r\n* OK [UIDNEXT 4] b\r\n* FLAGS (\\Seen $a)\r\n2 OK [READ-ONLY] c\r\n",
+        b"* SEARCH 1 2 4294967295\r\n* SEARCH\r\n3 OK a\r\n",
+        b'* 1 FETCH (UID 1 RFC822.SIZE 5 INTERNALDATE "22-Nov-2026 09:30:00 +0000" BODY[] {5}\r\na(\r\n*)\r\n4 OK a\r\n',
+        b'* 2 FETCH (UID 2 BODY[HEADER.FIELDS (FROM)]<0> "a \\" (b") BODY[] NIL)\r\n+ go\r\n5 NO [ALERT] no\r\n',
+        b'* LIST (\\Junk) "/" {4}\r\nJunk\r\n* BYE x\r\n']
+    for n, text in enumerate([*said, b"".join(said)]):
+        yield b"\x10\0" + bytes([7 * n]) + text
+
+
 def rules():
     """The shipped file is far past MAX_BYTES: its sections, cut short where a line ends."""
     source = (ROOT / "rules" / "vipps-mobilepay.yaml").read_text(encoding="utf-8")
@@ -102,7 +113,8 @@ def mails():
 
 
 def main(folder):
-    seeds = list(mails()) + [("rules", seed) for seed in rules()] + [("answers", seed) for seed in answers()]
+    seeds = list(mails()) + [("rules", seed) for seed in rules()] + [("answers", seed) for seed in answers()] + [
+        ("guard", seed) for seed in guard()]
     for target, seed in seeds:
         (folder / target).mkdir(parents=True, exist_ok=True)
         if len(seed) <= MAX_BYTES:
