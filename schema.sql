@@ -243,6 +243,14 @@ CREATE TABLE trouble (
 	error		TEXT NOT NULL
 ) STRICT, WITHOUT ROWID;
 
+CREATE TABLE refusal (				-- mailboxes whose last login was refused (store/refusal.h)
+	mailbox		TEXT PRIMARY KEY,	-- its name: its row may not be made yet
+	times		INTEGER NOT NULL,	-- in a row
+	last_ms		INTEGER NOT NULL,
+	stamp		TEXT NOT NULL,		-- of settings, and of the secrets' files (inode, time), not of what they hold
+	error		TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
 -- What is told once per subject and day, with a count (store/alarm.h).
 CREATE TABLE alarm (
 	type		TEXT NOT NULL,		-- of its events

@@ -87,6 +87,8 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" TRIGGER action_epoch AFTER UPDATE OF closed_ms ON epoch BEGIN UPDATE action SET state ="
 	" 'gone', reason = 'the server numbered the folder anew', settled_ms = new.closed_ms WHERE"
 	" epoch_id = new.id AND settled_ms IS NULL; END;"
+	"CREATE TABLE refusal (mailbox TEXT PRIMARY KEY, times INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
+	" stamp TEXT NOT NULL, error TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 	" PRAGMA user_version = 5",
 };
 
@@ -396,6 +398,11 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_TROUBLE_SAID] = "UPDATE trouble SET said_ms = ?2 WHERE cause = ?1",
 	[SQL_TROUBLE_TOLD] = "UPDATE trouble SET told_ms = ?2 WHERE cause = ?1",
 	[SQL_TROUBLE_OVER] = "DELETE FROM trouble WHERE cause = ?1",
+
+	[SQL_REFUSAL_GET] = "SELECT times, last_ms, stamp, error FROM refusal WHERE mailbox = ?1",
+	[SQL_REFUSAL_PUT] = "INSERT OR REPLACE INTO refusal (mailbox, times, last_ms, stamp, error)"
+	    " VALUES (?1, ?2, ?3, ?4, ?5)",
+	[SQL_REFUSAL_OVER] = "DELETE FROM refusal WHERE mailbox = ?1",
 
 	[SQL_ALARM_OTHERS] =
 	    "SELECT count(*) FROM alarm WHERE type = ?1 AND history = ?2 AND day = ?3"

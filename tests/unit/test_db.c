@@ -100,7 +100,7 @@ what_is_not_ours_is_refused_and_left_alone(void **state)
 }
 
 /* What a program of version 1 did not make: taken away, the database is one of its. */
-#define SINCE_1 "DROP TABLE alarm; DROP TABLE signature; DROP TABLE review; DROP TABLE gathered; DROP TABLE notice;" \
+#define SINCE_1 "DROP TABLE refusal; DROP TABLE alarm; DROP TABLE signature; DROP TABLE review; DROP TABLE gathered; DROP TABLE notice;" \
 	" DROP TRIGGER mail_bytes_added; DROP TRIGGER mail_bytes_gone; DROP TRIGGER mail_bytes_changed;" \
 	" DROP TABLE budget; DROP INDEX claim_review; DROP INDEX mail_review; DROP INDEX message_review;" \
 	" DROP INDEX mail_bytes_untrusted; DROP INDEX event_waiting_turn; DROP INDEX delivery_due;" \
