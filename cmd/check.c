@@ -48,14 +48,30 @@ check_webhook(struct check *c, const struct endpoint *ep)
 }
 
 static void
+check_oauth(struct check *c, const char *mailbox, const struct oauth_conf *o)
+{
+	struct arena	*a = &c->app->arena;
+
+	check_secret(c, arena_printf(a, "mailbox %s: client_secret_file", mailbox), o->client_secret);
+	check_secret(c, arena_printf(a, "mailbox %s: refresh_token_file (`approvals oauth login %s` makes it)",
+	    mailbox, mailbox), o->refresh_token);
+	if (o->command && access(o->command[0], X_OK) == -1)
+		problem(c, arena_printf(a, "mailbox %s: token_command: %s", mailbox, o->command[0]), strerror(errno));
+}
+
+static void
 check_secrets(struct check *c)
 {
 	const struct settings	*s = &c->app->set;
 	struct arena		*a = &c->app->arena;
 
-	for (int i = 0; i < s->mailbox_count; i++)
-		check_secret(c, arena_printf(a, "mailbox %s: password_file", s->mailboxes[i].name),
-		    s->mailboxes[i].password);
+	for (int i = 0; i < s->mailbox_count; i++) {
+		const struct mailbox_conf *m = &s->mailboxes[i];
+
+		check_secret(c, arena_printf(a, "mailbox %s: password_file", m->name), m->password);
+		if (m->oauth)
+			check_oauth(c, m->name, m->oauth);
+	}
 	if (!s->api.none) {
 		check_secret(c, "management_api: client_id_file", s->api.client_id);
 		check_secret(c, "management_api: client_secret_file", s->api.client_secret);

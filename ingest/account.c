@@ -67,12 +67,13 @@ void
 mailbox_conf_read(struct conf_node *n, const struct http_net *net, struct mailbox_conf *c)
 {
 	struct conf *conf = conf_of(n);
+	bool oauth = conf_get(n, "oauth2") != NULL;
 
 	*c = (struct mailbox_conf){
 		.name = conf_text(n, "name", NULL, CONF_REQUIRED),
 		.url = conf_url(n, "url", "imaps imap", CONF_REQUIRED),
 		.user = conf_text(n, "user", NULL, CONF_REQUIRED),
-		.password = conf_secret(n, "password_file", CONF_REQUIRED),
+		.password = conf_secret(n, "password_file", oauth ? CONF_OPTIONAL : CONF_REQUIRED),
 		.authserv = conf_text(n, "authserv", NULL, CONF_OPTIONAL),
 		.folders = folders_read(n),
 		.start_ms = instant_read(n, "start", "now", 0),
@@ -81,6 +82,9 @@ mailbox_conf_read(struct conf_node *n, const struct http_net *net, struct mailbo
 		.database = conf_file(conf_root(conf), "database", NULL, CONF_OPTIONAL),
 	};
 	after_conf_read(n, c->folders, &c->after);
+	c->oauth = oauth_conf_read(n, &c->net);
+	if (oauth && c->password.name != NULL)
+		conf_wrong(conf, conf_get(n, "password_file"), "is not used beside oauth2");
 	if (c->name != NULL && !is_name(c->name))
 		conf_wrong(
 		    conf, conf_get(n, "name"), "must be 1 to %d of a-z, 0-9 and -", MAX_NAME);

@@ -12,12 +12,14 @@
 #include "base/conf.h"
 #include "base/http.h"
 #include "ingest/after.h"
+#include "ingest/oauth.h"
 
 struct mailbox_conf {
 	const char		*name;		/* of [a-z0-9-], in logs and JSON */
 	const char		*url;		/* imaps://host[:port], or imap:// for STARTTLS */
 	const char		*user;
-	struct conf_secret	 password;
+	struct conf_secret	 password;	/* not both of these */
+	struct oauth_conf	*oauth;		/* NULL: by password */
 	const char		*authserv;	/* NULL: none */
 	const char		**folders;	/* NULL-ended; \Junk and the like: a special use */
 	int64_t			 start_ms;	/* 0: all; -1: now */

@@ -21,6 +21,7 @@
 #include "base/log.h"
 #include "ingest/epoch.h"
 #include "ingest/fetch.h"
+#include "ingest/login.h"
 #include "store/action.h"
 #include "store/event.h"
 
@@ -208,24 +209,24 @@ pass_end(struct mailbox *box, bool whole, struct err *e)
 }
 
 static int
+session_open(void *arg, const struct transport_login *login, struct err *e)
+{
+	struct mailbox *box = arg;
+
+	return imap_open(login, &box->imap, e);
+}
+
+static int
 session_login(struct mailbox *box, struct err *e)
 {
-	struct transport_login login = {.url = box->conf->url,
-	    .user = box->conf->user,
-	    .net = &box->conf->net,
-	    .stop = box->in->stop};
-	struct arena a = {0};
-	int rc = conf_secret_read(box->conf->password, &a, &login.password, e);
+	const struct login login = {.conf = box->conf,
+	    .db = box->in->db,
+	    .now_ms = box->in->now_ms,
+	    .stop = box->in->stop,
+	    .open = session_open,
+	    .arg = box};
 
-	if (rc == 0 && !account_plain(login.password))
-		rc = err_what(e, ERR_REJECT, ERR_CONFIG,
-		    "password_file '%s' has control characters", box->conf->password.name);
-	if (rc == 0)
-		rc = imap_open(&login, &box->imap, e);
-	if (login.password != NULL)
-		explicit_bzero((char *)login.password, strlen(login.password));
-	arena_free(&a);
-	return rc;
+	return login_open(&login, e);
 }
 
 static void

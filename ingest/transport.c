@@ -15,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ingest/oauth.h"
 
 #define GREETING	"* PREAUTH approvals\r\n"
 #define KEEPALIVE_S	30	/* of silence, then the kernel asks whether the other side is there */
@@ -40,6 +41,7 @@ struct transport {
 struct login_watch {
 	char	answer[ANSWER_BYTES];	/* the last tagged line */
 	size_t	n;
+	int	challenge;		/* status by which a token was refused, before that; -1: none */
 };
 
 /* ---- the guard */
@@ -576,6 +578,8 @@ watch_line(char *p, size_t size, size_t n, void *arg)
 	if (line.n > 0 && line.p[0] != '*' && line.p[0] != '+') {
 		w->n = line.n < sizeof(w->answer) ? line.n : sizeof(w->answer);
 		memcpy(w->answer, line.p, w->n);
+	} else if (line.n > 0 && line.p[0] == '+' && w->challenge == -1) {
+		w->challenge = oauth_challenge(line);
 	}
 	return size * n;
 }
@@ -595,25 +599,33 @@ watch_stop(void *arg, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
 
 /* Fills e; *unanswered: the server was not asked, since it offers no mechanism that we allowed. */
 static int
-login_failed(CURLcode code, const char *words, const struct login_watch *w, const char *url,
-    bool *unanswered, struct err *e)
+login_failed(CURLcode code, const char *words, const struct login_watch *w,
+    const struct transport_login *login, bool *unanswered, struct err *e)
 {
 	struct arena a = {0};
 	struct span answer = span_trim((struct span){w->answer, w->n}), tag;
-	const char *host = http_host(url, &a);
+	const char *host = http_host(login->url, &a);
+	bool ok;
 
 	span_cut(&answer, ' ', &tag);
 	/* then the last tagged line is still the OK of CAPABILITY or STARTTLS */
-	*unanswered = code == CURLE_LOGIN_DENIED && span_is_nocase(span_take(answer, 2), "OK");
+	ok = span_is_nocase(span_take(answer, 2), "OK");
+	*unanswered = code == CURLE_LOGIN_DENIED && ok && w->challenge == -1;
 	if (code == CURLE_ABORTED_BY_CALLBACK)
 		err_what(e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
 	else if (code != CURLE_LOGIN_DENIED)
-		http_failed(code, words, url, e);
+		http_failed(code, words, login->url, e);
 	else if (*unanswered)
-		err_set(e, ERR_RETRY, "%s: the server offers no login by password", host);
-	else if (transport_refused((struct span){w->answer, w->n}))
-		err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused the login: check user and"
-		    " password_file", host);
+		err_set(e, ERR_RETRY, "%s: the server offers no login by %s", host,
+		    login->token != NULL ? "OAUTHBEARER or XOAUTH2" : "password");
+	/* of XOAUTH2 libcurl takes the challenge for the end; after OAUTHBEARER's comes the answer */
+	else if (ok ? w->challenge < 500 : transport_refused((struct span){w->answer, w->n}))
+		err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused the %s", host,
+		    login->token == NULL ? "login: check user and password_file" :
+		    "token: check user, scope, and the account's right to IMAP");
+	else if (ok)
+		err_set(e, ERR_RETRY, "%s: the server cannot check tokens now (status %d)", host,
+		    w->challenge);
 	else
 		err_set(e, ERR_RETRY, "%s: the server does not take logins now: %.*s", host,
 		    (int)span_take(answer, 120).n, answer.p);
@@ -633,7 +645,8 @@ login_options(CURL *curl, const struct transport_login *login, const char *mecha
 		code = curl_easy_setopt(curl, option, value)
 	SET(CURLOPT_USE_SSL, (long)CURLUSESSL_ALL);
 	SET(CURLOPT_USERNAME, login->user);
-	SET(CURLOPT_PASSWORD, login->password);
+	SET(CURLOPT_PASSWORD, login->token == NULL ? login->password : NULL);
+	SET(CURLOPT_XOAUTH2_BEARER, login->token);
 	SET(CURLOPT_LOGIN_OPTIONS, mechanisms);
 	SET(CURLOPT_TIMEOUT_MS, (long)TRANSPORT_LOGIN_MS);
 	SET(CURLOPT_NOPROGRESS, 0L);
@@ -651,7 +664,7 @@ login_try(const struct transport_login *login, const char *mechanisms, struct tr
     bool *unanswered, struct err *e)
 {
 	char words[CURL_ERROR_SIZE] = "";
-	struct login_watch w = {.n = 0};
+	struct login_watch w = {.challenge = -1};
 	void *names = NULL;
 	CURL *curl = http_handle(login->net, login->url, &names, e);
 	CURLcode code;
@@ -672,7 +685,7 @@ login_try(const struct transport_login *login, const char *mechanisms, struct tr
 		*t = transport_wrap(curl, names, login->stop);
 		return 0;
 	}
-	login_failed(code, words, &w, login->url, unanswered, e);
+	login_failed(code, words, &w, login, unanswered, e);
 	curl_easy_cleanup(curl);
 	curl_slist_free_all(names);
 	return -1;
@@ -684,6 +697,9 @@ transport_open(const struct transport_login *login, struct transport **t, struct
 	bool unanswered;
 
 	*t = NULL;
+	/* the first of them that the server offers, in libcurl's order, not in this */
+	if (login->token != NULL)
+		return login_try(login, "AUTH=OAUTHBEARER;AUTH=XOAUTH2", t, &unanswered, e);
 	/* encrypted and verified, so the plain mechanisms are the safe ones: no NTLM, no MD5 */
 	if (login_try(login, "AUTH=PLAIN;AUTH=LOGIN", t, &unanswered, e) == 0)
 		return 0;

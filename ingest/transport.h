@@ -28,7 +28,8 @@
 
 struct transport_login {
 	const char		*url;		/* imaps://host[:port], or imap:// for STARTTLS */
-	const char		*user, *password;
+	const char		*user, *password;	/* or */
+	const char		*token;		/* an OAuth access token, by OAUTHBEARER or XOAUTH2 */
 	const struct http_net	*net;
 	volatile const int	*stop;		/* set by a signal: gives up waiting; may be NULL */
 };
@@ -36,7 +37,7 @@ struct transport_login {
 struct transport;
 
 /*
- * ERR_LOGIN only when the server refused name or password; ERR_CERT; else ERR_RETRY, which
+ * ERR_LOGIN only when the server refused name, password or token; ERR_CERT; else ERR_RETRY, which
  * [UNAVAILABLE], [INUSE], [LIMIT] and the like are (RFC 5530). [ALERT] texts are logged.
  */
 int	transport_open(const struct transport_login *, struct transport **, struct err *);
