@@ -122,6 +122,7 @@ enum status	cmd_mail(struct app *, int, char **);
 enum status	cmd_show(struct app *, int, char **);
 enum status	cmd_review(struct app *, int, char **);
 enum status	cmd_rules(struct app *, int, char **);
+enum status	cmd_oauth(struct app *, int, char **);
 enum status	cmd_check(struct app *, int, char **);
 enum status	cmd_verify(struct app *, int, char **);
 
