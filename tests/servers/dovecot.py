@@ -29,15 +29,12 @@ ssl = {ssl}
 ssl_cert = <{pem}
 ssl_key = <{key}
 ssl_min_protocol = TLSv1.2
-auth_mechanisms = plain login
+auth_mechanisms = {mechanisms}
 auth_failure_delay = 0
 mail_location = maildir:~/Maildir
 mail_fsync = never
 first_valid_uid = 1
-passdb {{
-  driver = static
-  args = password={password}
-}}
+{passdb}
 userdb {{
   driver = static
   args = uid={uid} gid={gid} home={dir}/mail/%u
@@ -75,6 +72,29 @@ plugin {{
 }}
 {unprivileged}
 """
+PASSDB = """
+passdb {{
+  driver = static
+  args = password={password}
+}}
+"""
+# Tokens that it does not know it asks the OAuth server about (servers/oauth.py); it caches no answer.
+OAUTH_PASSDB = """
+passdb {{
+  driver = oauth2
+  mechanisms = xoauth2 oauthbearer
+  args = {dir}/oauth2.conf
+}}
+"""
+OAUTH = """
+introspection_mode = post
+introspection_url = {url}/introspect
+username_attribute = username
+active_attribute = active
+active_value = true
+tls_ca_cert_file = {ca}
+timeout_msecs = 5000
+"""
 UNPRIVILEGED = """
 default_internal_user = {user}
 default_internal_group = {group}
@@ -93,9 +113,11 @@ def program():
 
 
 class Dovecot:
-    def __init__(self, certificate, host="localhost", password="canary-imap-password", tls=True, imap=""):
-        """imap: more settings of its IMAP, for example what it says that it can do."""
-        self.imap = imap
+    def __init__(self, certificate, host="localhost", password="canary-imap-password", tls=True, imap="",
+            mechanisms="plain login", oauth=None, ca=None):
+        """imap: more settings of its IMAP, for example what it says that it can do. oauth: the URL of an OAuth server that
+        says which tokens are good; ca: the file of its CA."""
+        self.imap, self.mechanisms, self.oauth, self.ca = imap, mechanisms, oauth, ca
         self.certificate, self.host, self.password, self.tls = certificate, host, password, tls
         self.dir = pathlib.Path(tempfile.mkdtemp(prefix="approvals-imap."))
         self.dir.chmod(0o755)  # the mail's owner and Dovecot's own users pass through it
@@ -117,8 +139,12 @@ class Dovecot:
         unprivileged = "" if os.getuid() == 0 else UNPRIVILEGED.format(user=self.owner.pw_name,
             group=grp.getgrgid(self.owner.pw_gid).gr_name)
         config = self.dir / "dovecot.conf"
+        passdb = OAUTH_PASSDB if self.oauth else PASSDB
+        if self.oauth:
+            (self.dir / "ca.pem").write_bytes(pathlib.Path(self.ca).read_bytes())  # readable to Dovecot's own user
+            (self.dir / "oauth2.conf").write_text(OAUTH.format(url=self.oauth, ca=self.dir / "ca.pem"))
         config.write_text(CONFIG.format(dir=self.dir, pem=self.certificate.pem, key=self.certificate.key,
-            password=self.password, port=self.port, tls_port=self.tls_port, uid=self.owner.pw_uid,
+            passdb=passdb.format(password=self.password, dir=self.dir), mechanisms=self.mechanisms, port=self.port, tls_port=self.tls_port, uid=self.owner.pw_uid,
             gid=self.owner.pw_gid, unprivileged=unprivileged, ssl="required" if self.tls else "no",
             imaps="yes" if self.tls else "no", imap=self.imap))
         self._process = subprocess.Popen([program(), "-F", "-c", str(config)], stdin=subprocess.DEVNULL,

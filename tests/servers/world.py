@@ -121,7 +121,7 @@ class World:
             "UBSAN_OPTIONS": f"print_stacktrace=1:exitcode={SANITIZED}"}
         if at is not None:
             env.update(LD_PRELOAD=faketime(), FAKETIME=time.strftime("@%Y-%m-%d %H:%M:%S", time.gmtime(at)),
-                FAKETIME_DONT_FAKE_MONOTONIC="1")
+                FAKETIME_DONT_FAKE_MONOTONIC="1", NO_FAKE_STAT="1")
         return env
 
     def command(self, *args):
