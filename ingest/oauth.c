@@ -37,10 +37,9 @@ command_read(struct conf_node *n)
 
 	if (at == NULL)
 		return NULL;
-	if (argv[0] == NULL || argv[0][0] != '/') {
-		conf_wrong(conf_of(n), at, "must be a list of a program's path, from / on, and its arguments");
-		return NULL;
-	}
+	if (argv[0] == NULL || argv[0][0] != '/')
+		conf_wrong(conf_of(n), at,
+		    "must be a list of a program's path, from / on, and its arguments");
 	return argv;
 }
 

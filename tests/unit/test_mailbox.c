@@ -309,7 +309,7 @@ settings_that_cannot_be_kept_are_errors(void **state)
 		{ LEAST "  after: 'keyword:'\n", "keyword" },
 		{ LEAST "  after: {read: leave, unread: leave}\n", "unread" },
 		{ LEAST "  after: [leave]\n", "leave" },
-		{ LEAST "  oauth2: {client_id: x}\n", "oauth2" },
+		{ LEAST "  oauth2: {token_command: [/x]}\n", "not used beside oauth2" },
 		{ LEAST "  start: yesterday\n", "yesterday" },
 		{ LEAST "  announce: now\n", "now" },
 		{ LEAST "  folders: [\"a\\nb\"]\n", "folder" },
