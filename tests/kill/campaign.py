@@ -3,7 +3,8 @@
     make check-kill                     every point (minutes)
     make check-kill FROM=1200           goes on there, after an interrupt
     make check-kill POINT=next,run/1,pwrite64,17,before
-                                        one point again, with what it had done until then
+                                        one point again, or all that begin like this
+    make check-kill AFTER=move:Done     with this done to mails on the server
 
 A point is (stage, process, call, n, before or after): stopper.c says what is counted and when the group dies,
 scenario.py what is run, oracle.py how it is compared. The points are those of an undisturbed run. A call that is not
@@ -40,6 +41,7 @@ _scenario = None  # of this worker process, or why there is none
 
 def worker_start(folder, ca, certificate, dovecot, mails, after):
     global _scenario
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)  # the pool ends us so, wherever we are
     folder = folder / f"worker{os.getpid()}"
     folder.mkdir()
     try:
@@ -95,8 +97,7 @@ def campaign(pool, args):
     points = sum(pool.map(points_of, scenario.STAGES, 1), [])
     total, begin = len(points), args.begin
     if args.point:
-        stage, process, call, n, when = args.point.split(",")
-        points, begin = [(stage, process, call, int(n), when)], 0
+        points = [point for point in points if f"{named(point)},".startswith(f"{args.point},")]
     elif args.spread:
         points = [points[i * total // args.spread] for i in range(args.spread)]
     tally = Tally(len(points), begin)
@@ -113,7 +114,7 @@ def campaign(pool, args):
 def main():
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     options.add_argument("--from", dest="begin", type=int, default=0, metavar="NUMBER")
-    options.add_argument("--point", help="only this one")
+    options.add_argument("--point", help="only this one, or those that begin like this")
     options.add_argument("--spread", type=int, help="only so many, evenly spread")
     options.add_argument("--after", help="what is done to mails on the server")
     options.add_argument("--jobs", type=int, default=2)

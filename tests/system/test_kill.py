@@ -13,7 +13,7 @@ POINTS = 50  # make check-kill tries all
 
 @pytest.mark.plain
 def test_killed_at_any_moment_and_run_again_nothing_is_lost_doubled_or_falsely_announced():
-    done = subprocess.run([sys.executable, CAMPAIGN, "--spread", str(POINTS)], capture_output=True, text=True)
+    done = subprocess.run([sys.executable, CAMPAIGN, "--spread", str(POINTS)], capture_output=True, text=True, timeout=1200)
     assert done.returncode == 0, done.stdout + done.stderr
     last = done.stdout.splitlines()[-1]
     assert f"kill: {POINTS} points" in last and "0 lost, 0 doubled, 0 falsely announced, 0 broken" in last
