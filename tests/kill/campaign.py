@@ -102,13 +102,15 @@ def campaign(pool, args):
         points = [points[i * total // args.spread] for i in range(args.spread)]
     tally = Tally(len(points), begin)
     say(f"{total} points, {len(points) - begin} to try{f', after: {args.after}' if args.after else ''}")
-    for point, met, faults in pool.imap(point_try, points[begin:]):
-        tally.add(point, met, faults)
-        if tally.faulty == ENOUGH_FAULTS:
-            say(f"that is enough; go on with FROM={tally.number}")
-            break
+    try:
+        for point, met, faults in pool.imap(point_try, points[begin:]):
+            tally.add(point, met, faults)
+            if tally.faulty == ENOUGH_FAULTS:
+                raise KeyboardInterrupt
+    except KeyboardInterrupt:
+        say(f"stopped: FROM={tally.number} goes on")
     say(f"{tally.tried} points in {time.monotonic() - tally.began:.0f} s, {tally.met} met: {tally}")
-    return 1 if tally.faulty else 0
+    return 1 if tally.faulty or tally.number < len(points) else 0
 
 
 def main():
