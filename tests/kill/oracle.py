@@ -1,20 +1,33 @@
 """What a run left behind, in a form that is the same for every run over the same mails, and how two of them differ."""
 import collections
+import contextlib
 import hashlib
 import json
 import pathlib
+import sqlite3
 
 PLACE = "f.name || ':' || m.uid"
 UNDER_ANOTHER = ", under another id"
 MAIL = "FROM mail m JOIN epoch e ON e.id = m.epoch_id JOIN folder f ON f.id = e.folder_id"
 
 
-def names(world):
+@contextlib.contextmanager
+def asking(world):
+    """world.rows() over one connection: a new one would read the whole schema each time."""
+    db = sqlite3.connect(f"file:{world.database}?mode=ro", uri=True)
+    db.row_factory = sqlite3.Row
+    try:
+        yield lambda sql: [dict(row) for row in db.execute(sql)]
+    finally:
+        db.close()
+
+
+def names(ask):
     """What stands for the ids of rows, whose numbers are in the order of their making."""
-    out = {f"mail_{row['id']}": row["place"] for row in world.rows(f"SELECT m.id, {PLACE} AS place {MAIL}")}
-    out.update((f"clm_{row['id']}", f"{row['place']}#{row['n']}") for row in world.rows(
+    out = {f"mail_{row['id']}": row["place"] for row in ask(f"SELECT m.id, {PLACE} AS place {MAIL}")}
+    out.update((f"clm_{row['id']}", f"{row['place']}#{row['n']}") for row in ask(
         f"SELECT c.id, c.n, {PLACE} AS place {MAIL} JOIN claim c ON c.mail_id = m.id"))
-    out.update((row["apr"], f"{row['org_number']}/{row['msn']}") for row in world.rows(
+    out.update((row["apr"], f"{row['org_number']}/{row['msn']}") for row in ask(
         "SELECT apr, org_number, msn FROM approval"))
     return out
 
@@ -22,10 +35,13 @@ def names(world):
 def rows(world, troubles=False):
     """The whole database but for row numbers, times, attempts and what is random in each database.
     troubles: with the events that something fails or works again, which not every run has."""
-    named = names(world)
+    with asking(world) as ask:
+        return _rows(ask, names(ask), troubles)
 
+
+def _rows(ask, named, troubles):
     def table(sql):
-        return sorted(json.dumps(row, sort_keys=True) for row in world.rows(sql))
+        return sorted(json.dumps(row, sort_keys=True) for row in ask(sql))
     # Which of two mails for one key makes the approval is decided by their order, which is kept.
     return {
         "mails": table(f"SELECT {PLACE} AS place, fate, reason, history, size_bytes, hex(sha256) AS sha, "
@@ -38,22 +54,21 @@ def rows(world, troubles=False):
             f" c.sales_unit_name, c.reasons, c.evidence {MAIL} JOIN claim c ON c.mail_id = m.id"),
         "approvals": table("SELECT state, confirmed_by, org_scheme, org_number, msn, merchant_name, sales_unit_name,"
             " history, message_id, merchant FROM approval"),
-        "events": sorted(f"{row['type']} {named.get(row['ref'], row['ref'])}" for row in world.rows(
+        "events": sorted(f"{row['type']} {named.get(row['ref'], row['ref'])}" for row in ask(
             "SELECT type, ref FROM event") if troubles or not row["type"].endswith((".failing", ".recovered"))),
         "deliveries": sorted(f"{row['type']} {named.get(row['ref'], row['ref'])} to {row['target']}: {row['state']}"
-            for row in world.rows("SELECT e.type, e.ref, d.target, d.state FROM delivery d JOIN event e ON e.seq = d.event_seq")),
+            for row in ask("SELECT e.type, e.ref, d.target, d.state FROM delivery d JOIN event e ON e.seq = d.event_seq")),
         "alarms": table("SELECT type, history, day, subject, count, told FROM alarm"),
-        "waiting": [str(world.count("event_waiting"))],
+        "waiting": table("SELECT count(*) AS n FROM event_waiting"),
         "mailboxes": table("SELECT name FROM mailbox"),
     }
 
 
 def ids(world):
     """Public ids, constant under one key of a database."""
-    return {
-        "event ids": [row["id"] for row in world.rows("SELECT id FROM event ORDER BY id")],
-        "webhook-ids": [row["webhook_id"] for row in world.rows("SELECT webhook_id FROM delivery ORDER BY webhook_id")],
-    }
+    with asking(world) as ask:
+        return {"event ids": [row["id"] for row in ask("SELECT id FROM event ORDER BY id")],
+            "webhook-ids": [row["webhook_id"] for row in ask("SELECT webhook_id FROM delivery ORDER BY webhook_id")]}
 
 
 def sent(world):
@@ -70,8 +85,9 @@ def sent(world):
 
 def announced(world):
     """What the receivers got, one line for each id and target."""
-    named, rows = names(world), world.rows("SELECT d.webhook_id, d.target, d.body, e.type, e.ref FROM delivery d"
-        " JOIN event e ON e.seq = d.event_seq")
+    with asking(world) as ask:
+        named, rows = names(ask), ask("SELECT d.webhook_id, d.target, d.body, e.type, e.ref FROM delivery d"
+            " JOIN event e ON e.seq = d.event_seq")
     out = []
     for (id, target), contents in sent(world).items():
         row = next((row for row in rows if row["webhook_id"] == id), None)
