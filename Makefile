@@ -114,7 +114,7 @@ $(SYSTEM): system-%:	# mostly waiting for servers: both at once take hardly long
 check-kill:	# `run` killed at every moment at which it touches the world, and run again (20 minutes; FROM=1200 goes on, POINT= is one)
 	tests/needs.sh test
 	$(MAKE) $(JOBS) all $(STOPPER)
-	$(PYTHON) tests/kill/campaign.py $(if $(FROM),--from $(FROM)) $(if $(POINT),--point $(POINT)) $(if $(AFTER),--after $(AFTER))
+	$(PYTHON) tests/kill/campaign.py $(if $(FROM),--from $(FROM)) $(if $(POINT),--point $(POINT)) $(if $(AFTER),--after $(AFTER)) $(if $(COPIES),--copies)
 
 SECONDS	?= 60
 fuzz:	# make fuzz SECONDS=600 TARGET=html: libFuzzer, ASan and UBSan look for what breaks; as many targets at once as cores

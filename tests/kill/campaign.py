@@ -4,7 +4,7 @@
     make check-kill FROM=1200           goes on there, after an interrupt
     make check-kill POINT=next,run/1,pwrite64,17,before
                                         one point again, or all that begin like this
-    make check-kill AFTER=move:Done     with this done to mails on the server
+    make check-kill AFTER=move:Done     with this done to mails on the server; with COPIES=1 one that cannot MOVE
 
 A point is (stage, process, call, n, before or after): stopper.c says what is counted and when the group dies,
 scenario.py what is run, oracle.py how it is compared. The points are those of an undisturbed run. A call that is not
@@ -36,6 +36,7 @@ MEMORY = pathlib.Path("/dev/shm")  # a sync there costs nothing, and is counted 
 ENOUGH_FAULTS = 20  # points, after which nothing new would be learned
 REPORT_EVERY = 200
 VERDICTS = ("lost", "doubled", "false", "broken")
+NO_MOVE = "imap_capability = IMAP4rev1 LITERAL+ NAMESPACE SPECIAL-USE UIDPLUS"
 _scenario = None  # of this worker process, or why there is none
 
 
@@ -122,6 +123,7 @@ def main():
     options.add_argument("--point", help="only this one, or those that begin like this")
     options.add_argument("--spread", type=int, help="only so many, evenly spread")
     options.add_argument("--after", help="what is done to mails on the server")
+    options.add_argument("--copies", action="store_true", help="the server cannot MOVE")
     options.add_argument("--jobs", type=int, default=2)
     args = options.parse_args()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -133,9 +135,10 @@ def main():
     try:
         ca = certificates.CA(folder / "ca")
         certificate = ca.issue("good", ["localhost", "127.0.0.1"])
-        with imap.Dovecot(certificate, host="127.0.0.1") as dovecot, multiprocessing.get_context("fork").Pool(
-                args.jobs, worker_start, (folder, ca, certificate, dovecot, scenario.mails(), args.after)) as pool:
-            return campaign(pool, args)
+        with imap.Dovecot(certificate, host="127.0.0.1", imap=NO_MOVE if args.copies else "") as dovecot:
+            with multiprocessing.get_context("fork").Pool(args.jobs, worker_start,
+                    (folder, ca, certificate, dovecot, scenario.mails(), args.after)) as pool:
+                return campaign(pool, args)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
