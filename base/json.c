@@ -8,6 +8,7 @@
 #include "base/json.h"
 
 #define JSON_MAX_NUMBER	40			/* bytes of one; cJSON misreads past 63 */
+#define JSON_FEW_BYTES	1536			/* on the stack: most strings are names */
 #define JSON_MAX_INT	9007199254740991.0	/* 2^53 - 1: beyond, a double is not exact */
 
 /* ---- strict check, before cJSON sees a byte: it accepts much that RFC 8259 does not */
@@ -409,24 +410,30 @@ json_array(void)
 static struct json *
 json_string(struct span s)
 {
-	struct arena	 a = {0};
-	struct arena_buf b = {.arena = &a};
+	char		 few[JSON_FEW_BYTES], *text = few, *end;
 	struct json	*j;
 	uint32_t	 rune;
 	size_t		 len;
 
 	if (s.p == NULL)
 		return made(cJSON_CreateNull());
-	arena_puts(&b, "");
-	for (; s.n > 0; s = span_from(s, len)) {
+	/* each byte may become a U+FFFD of three */
+	if (s.n >= sizeof(few) / 3 && (s.n >= SIZE_MAX / 3 || (text = malloc(3 * s.n + 1)) == NULL))
+		arena_no_memory();
+	for (end = text; s.n > 0; s = span_from(s, len)) {
 		len = span_rune(s.p, s.n, &rune);
-		if (rune == 0 || rune == 0xfffd)
-			arena_puts(&b, "\xef\xbf\xbd");
-		else
-			arena_put(&b, s.p, len);
+		if (rune == 0 || rune == 0xfffd) {
+			memcpy(end, "\xef\xbf\xbd", 3);
+			end += 3;
+		} else {
+			memcpy(end, s.p, len);
+			end += len;
+		}
 	}
-	j = made(cJSON_CreateString(b.p));
-	arena_free(&a);
+	*end = '\0';
+	j = made(cJSON_CreateString(text));
+	if (text != few)
+		free(text);
 	return j;
 }
 

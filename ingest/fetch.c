@@ -7,7 +7,7 @@
 #include "read/reading.h"
 
 #define CHUNK_MAILS	READING_MAX_SCREEN	/* headers in one FETCH, question, transaction */
-#define BATCH_MAILS	20			/* bodies in one FETCH and one transaction */
+#define BATCH_MAILS	100			/* bodies in one FETCH and one transaction */
 #define BATCH_BYTES	(INT64_C(4) << 20)	/* of them together; a larger mail comes alone */
 
 _Static_assert(CHUNK_MAILS <= IMAP_MAX_UIDS, "a chunk must fit one FETCH");

@@ -17,6 +17,7 @@
 #define DB_BUSY_MS	5000			/* a commit of ours takes far less */
 #define DB_VALUE_BYTES	(16 * 1024 * 1024)	/* of one value: the largest mail, compressed */
 #define DB_SQL_BYTES	(64 * 1024)		/* schema.sql is the longest text we run */
+#define DB_PROGRESS_MS	1000			/* apart: who looks counts in minutes */
 #define DB_PROBLEMS	100			/* listed by db_verify(); more say nothing new */
 
 static int
@@ -325,7 +326,8 @@ db_verify(struct db *db, struct arena *a, const char **problems, struct err *e)
 
 struct db_lock {
 	int	fd;
-	int	report;	/* -1: nobody wants to know */
+	int64_t	told_ms;	/* on the monotonic clock; 0: never */
+	int	report;		/* -1: nobody wants to know */
 };
 
 int
@@ -346,10 +348,9 @@ db_lock(const char *path, int64_t now_ms, struct db_lock **out, int64_t *idle_ms
 		lock = malloc(sizeof(*lock));
 		if (lock == NULL)
 			arena_no_memory();
-		lock->fd = fd;
-		lock->report = -1;
+		*lock = (struct db_lock){.fd = fd, .report = -1};
 		fd = -1;
-		db_lock_progress(lock);
+		futimens(lock->fd, NULL);
 		*out = lock;
 		rc = 0;
 	} else if (errno == EWOULDBLOCK) {
@@ -374,11 +375,16 @@ db_lock(const char *path, int64_t now_ms, struct db_lock **out, int64_t *idle_ms
 void
 db_lock_progress(struct db_lock *lock)
 {
+	int64_t now_ms = clock_mono_ms();
+
 	if (lock == NULL)
 		return;
-	futimens(lock->fd, NULL);	/* should it fail, we only look idle */
 	if (lock->report != -1 && write(lock->report, "p", 1) == -1)
-		return;	/* full: who listens has enough to read */
+		lock->told_ms = 0;	/* full: who listens has enough to read */
+	if (lock->told_ms != 0 && now_ms - lock->told_ms < DB_PROGRESS_MS)
+		return;
+	lock->told_ms = now_ms;
+	futimens(lock->fd, NULL);	/* should it fail, we only look idle */
 }
 
 void

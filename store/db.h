@@ -50,7 +50,7 @@ int	db_verify(struct db *, struct arena *, const char **problems, struct err *);
  */
 struct db_lock;
 int	db_lock(const char *path, int64_t now_ms, struct db_lock **, int64_t *idle_ms, struct err *);
-void	db_lock_progress(struct db_lock *);	/* something was done: touches the file; NULL is fine */
+void	db_lock_progress(struct db_lock *);	/* something was done: touches the file, once a second; NULL is fine */
 /* From now on each progress is told there too, as one byte 'p'. For a worker whose parent watches over it. */
 void	db_lock_report(struct db_lock *, int fd);
 void	db_unlock(struct db_lock *);		/* not in a forked worker: it just ends, and the lock stays */
