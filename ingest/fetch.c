@@ -1,4 +1,9 @@
-/* fetch - see fetch.h */
+/*
+ * fetch - see fetch.h
+ *
+ * Fetching, reading and storing overlap: while the children have the mails of one batch, the one
+ * before it is stored and the one behind it is fetched. Not more than two are in memory.
+ */
 #include "ingest/fetch.h"
 
 #include <stdlib.h>
@@ -20,12 +25,22 @@ struct arrival {
 	struct span	text;			/* header fields, then the mail */
 	bool		history, old /* before start */, candidate, wanted;
 };
+/* Mails whose bodies were fetched, which the children have. */
+struct batch {
+	struct arena		 arena;
+	const struct folder	*folder;
+	struct arrival		*arrivals;
+	struct ingest_mail	*mails;
+	size_t			 n;
+};
 struct chunk {
+	struct mailbox		*box;
 	const struct folder	*folder;
 	const struct epoch_row	*epoch;
 	struct arena		 arena;
 	struct arrival		 mails[CHUNK_MAILS];
 	size_t			 n;
+	struct batch		*reading;	/* its n 0: none */
 };
 
 /* ---- step one: header fields */
@@ -142,50 +157,86 @@ chunk_headers(struct mailbox *box, struct chunk *c, struct err *e)
 static void
 on_body(void *arg, const struct imap_item *item)
 {
-	struct arrival *m = arrival_of(arg, item->uid);
+	struct chunk *c = arg;
+	struct arrival *m = arrival_of(c, item->uid);
 
+	reader_work(c->box->in->readers);
 	if (m != NULL && m->wanted && m->text.n == 0)
 		m->text = item->text;
 }
 
 static int
-body_store(struct mailbox *box, const struct chunk *c, const struct arrival *m,
-    const struct ingest_mail *mail, struct err *e)
+body_store(struct mailbox *box, const struct batch *b, size_t i, struct err *e)
 {
+	const struct arrival *m = &b->arrivals[i];
+
 	if (m->text.n == 0)	/* NIL and "" are no mail: the server could not read it */
 		return mail_failed(box->in->db, m->id, "the server did not send it", e);
 	if ((int64_t)m->text.n > box->in->limits->mail_bytes)
-		return ingest_oversize(box->in, m->id, c->folder->name, m->arrived_ms,
+		return ingest_oversize(box->in, m->id, b->folder->name, m->arrived_ms,
 		    (int64_t)m->text.n, m->history, e);
-	return ingest_store(box->in, mail, e);
+	return ingest_store(box->in, &b->mails[i], e);
 }
 
-/* The mails from `at` on that were just fetched: read by the children, then stored together. */
-static int
-batch_store(struct mailbox *box, const struct chunk *c, struct arrival *const *batch, size_t n,
-    struct err *e)
+static bool
+is_readable(const struct mailbox *box, const struct arrival *m)
 {
-	struct arena a = {0};
-	struct ingest_mail *mails = arena_array(&a, n, sizeof(*mails));
-	int rc = 0;
+	return m->text.n > 0 && (int64_t)m->text.n <= box->in->limits->mail_bytes;
+}
 
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		const struct arrival *m = batch[i];
+/* What was just fetched goes to the children; its bytes are copied, since the next FETCH has room for its own. */
+static void
+batch_ask(struct mailbox *box, const struct chunk *c, struct arrival *const *arrivals, size_t n,
+    struct batch *b)
+{
+	*b = (struct batch){.folder = c->folder, .n = n};
+	b->arrivals = arena_array(&b->arena, n, sizeof(*b->arrivals));
+	b->mails = arena_array(&b->arena, n, sizeof(*b->mails));
+	for (size_t i = 0; i < n; i++) {
+		struct arrival *m = &b->arrivals[i];
 
-		mails[i] = (struct ingest_mail){.id = m->id,
+		*m = *arrivals[i];
+		if (!is_readable(box, m))
+			continue;
+		m->text = arena_span(&b->arena, m->text);
+		b->mails[i] = (struct ingest_mail){.id = m->id,
 		    .uid = m->uid,
 		    .arrived_ms = m->arrived_ms,
 		    .history = m->history,
 		    .raw = m->text};
-		if (m->text.n > 0 && (int64_t)m->text.n <= box->in->limits->mail_bytes)
-			rc = ingest_read(box->in, &mails[i], &a, e);
+		ingest_ask(box->in, &b->mails[i], &b->arena);
 	}
-	if (rc == 0 && (rc = db_begin(box->in->db, e)) == 0) {
-		for (size_t i = 0; i < n && rc == 0; i++)
-			rc = body_store(box, c, batch[i], &mails[i], e);
+}
+
+/* What is not stored is pending still. */
+static void
+batch_drop(struct mailbox *box, struct batch *b)
+{
+	reader_forget(box->in->readers);
+	arena_free(&b->arena);
+	b->n = 0;
+}
+
+/* Waits until the batch is read, and stores it whole. Afterwards it is empty. */
+static int
+batch_store(struct mailbox *box, struct batch *b, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < b->n && rc == 0; i++)
+		if (is_readable(box, &b->arrivals[i]))
+			rc = ingest_take(box->in, &b->mails[i], e);
+	if (rc == 0 && b->n > 0 && (rc = db_begin(box->in->db, e)) == 0) {
+		for (size_t i = 0; i < b->n && rc == 0; i++) {
+			rc = body_store(box, b, i, e);
+			reader_work(box->in->readers);
+		}
 		rc = pass_commit(box, rc, e);
 	}
-	arena_free(&a);
+	if (rc == -1)
+		batch_drop(box, b);
+	arena_free(&b->arena);
+	b->n = 0;
 	return rc;
 }
 
@@ -197,6 +248,7 @@ chunk_bodies(struct mailbox *box, struct chunk *c, struct err *e)
 
 	while (rc == 0) {
 		struct arrival *batch[BATCH_MAILS];
+		struct batch before = *c->reading;
 		uint32_t uids[BATCH_MAILS];
 		int64_t bytes = 0;
 		size_t n = 0;
@@ -217,8 +269,11 @@ chunk_bodies(struct mailbox *box, struct chunk *c, struct err *e)
 		if (pass_stopped(box, e) == -1 || pass_disk(box, e) == -1 ||
 		    imap_bodies(box->imap, uids, n, bytes, on_body, c, e) == -1)
 			return -1;
-		rc = batch_store(box, c, batch, n, e);
+		batch_ask(box, c, batch, n, c->reading);
 		imap_release(box->imap);
+		rc = batch_store(box, &before, e);
+		if (rc == -1)
+			batch_drop(box, c->reading);
 	}
 	return rc;
 }
@@ -228,9 +283,9 @@ chunk_bodies(struct mailbox *box, struct chunk *c, struct err *e)
 /* Up to CHUNK_MAILS pending mails above `after` through both steps; *n: how many there were. */
 static int
 chunk_pass(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
-    uint32_t *after, size_t *n, struct err *e)
+    struct batch *reading, uint32_t *after, size_t *n, struct err *e)
 {
-	struct chunk c = {.folder = f, .epoch = ep};
+	struct chunk c = {.box = box, .folder = f, .epoch = ep, .reading = reading};
 	uint32_t uids[CHUNK_MAILS];
 	int64_t ids[CHUNK_MAILS];
 	int rc;
@@ -255,12 +310,21 @@ int
 fetch_pending(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
     struct err *e)
 {
+	struct batch reading = {.n = 0};
+	struct err last;
 	uint32_t after = 0;
-	size_t n;
+	size_t n = 0;
+	int rc;
 
-	do {
-		if (chunk_pass(box, f, ep, &after, &n, e) == -1)
-			return -1;
-	} while (n > 0);
-	return 0;
+	do
+		rc = chunk_pass(box, f, ep, &reading, &after, &n, e);
+	while (rc == 0 && n > 0);
+	if (rc == -1 && box->in->stop != NULL && *box->in->stop) {
+		batch_drop(box, &reading);	/* who asked us to leave does not wait for children */
+		return -1;
+	}
+	/* what was fetched is stored, whatever became of the rest */
+	if (batch_store(box, &reading, rc == 0 ? e : &last) == -1)
+		rc = -1;
+	return rc;
 }

@@ -305,27 +305,53 @@ ingest_judge(const struct sender_conf *c, const struct proof *proof, const struc
 
 /* ---- asking the children */
 
-int
-ingest_read(struct ingest *in, struct ingest_mail *m, struct arena *a, struct err *e)
+/* Who reads it is decided by what the prover said. */
+static bool
+mail_proven(void *arg)
+{
+	struct ingest_mail *m = arg;
+
+	m->proven = true;
+	if (m->kept != NULL && !is_trusted(m->sender, &m->proof) && is_trusted(m->sender, m->kept))
+		m->proof = *m->kept;	/* what was proven on arrival may not be provable now */
+	return is_trusted(m->sender, &m->proof);
+}
+
+void
+ingest_ask(struct ingest *in, struct ingest_mail *m, struct arena *a)
 {
 	digest_sha256(m->raw, m->sha256);
-	m->failed = reader_prove(in->readers, m->raw, m->arrived_ms != 0 ? m->arrived_ms : in->now_ms, a,
-	    &m->proof, &m->why) != 0;
+	m->sender = in->sender;
+	m->proven = false;
+	m->asked = (struct reader_mail){.raw = m->raw, .at_ms = m->arrived_ms != 0 ? m->arrived_ms : in->now_ms,
+	    .arena = a, .proof = &m->proof, .reading = &m->reading, .proven = mail_proven, .arg = m};
+	reader_submit(in->readers, &m->asked);
+}
+
+int
+ingest_take(struct ingest *in, struct ingest_mail *m, struct err *e)
+{
+	reader_wait(in->readers, &m->asked);
+	m->failed = m->asked.failed;
 	if (m->failed)
+		m->why = m->asked.why;
+	if (!m->proven)
 		m->proof = (struct proof){.detail = SPAN_LIT("")};
-	else if (m->kept != NULL && !is_trusted(in->sender, &m->proof) && is_trusted(in->sender, m->kept))
-		m->proof = *m->kept;	/* what was proven on arrival may not be provable now */
 	if (m->file)
 		m->arrived_ms = time_known(m->proof.received_ms);
-	if (!m->failed)
-		m->failed = reader_read(in->readers, m->raw, is_trusted(in->sender, &m->proof), a,
-		    &m->reading, &m->why) != 0;
 	db_lock_progress(in->lock);
 	if (m->failed && m->why.kind == ERR_FATAL) {
 		*e = m->why;
 		return -1;
 	}
 	return 0;
+}
+
+int
+ingest_read(struct ingest *in, struct ingest_mail *m, struct arena *a, struct err *e)
+{
+	ingest_ask(in, m, a);
+	return ingest_take(in, m, e);
 }
 
 /* ---- rows */

@@ -80,13 +80,20 @@ struct ingest_mail {
 	bool		 again;		/* it was read before, and has claims (ingest/reread) */
 	bool		 awaited;	/* and again, since its proof was (ingest/reproof) */
 	const struct proof *kept;	/* its proof as of then, NULL if there was none */
-	/* set by ingest_read(): */
+	/* set by ingest_read() and ingest_take(): */
 	bool		 failed;	/* `why` says: ERR_REJECT quarantine, ERR_RETRY stays pending */
 	struct err	 why;
 	struct proof	 proof;
 	struct reading	 reading;
 	uint8_t		 sha256[DIGEST_BYTES];
+	/* of no one else's business: */
+	const struct sender_conf *sender;
+	struct reader_mail asked;
+	bool		 proven;
 };
+/* The same while the caller does something else (ingest/reader.h); then it takes what the children say. */
+void	ingest_ask(struct ingest *, struct ingest_mail *, struct arena *);
+int	ingest_take(struct ingest *, struct ingest_mail *, struct err *);
 int	ingest_read(struct ingest *, struct ingest_mail *, struct arena *, struct err *);
 int	ingest_store(struct ingest *, const struct ingest_mail *, struct err *);
 /* In a transaction: it is not read at all. `folder` is where it lies. */

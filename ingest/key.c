@@ -21,21 +21,48 @@ keys_age(struct keys *k, int64_t mono_ms)
 	k->count = 0;
 }
 
+/* Nobody can be asked, or who was asked of late did not answer. */
+static bool
+keys_silent(const struct keys *k, int64_t mono_ms)
+{
+	return k->ask == NULL || (k->lost >= KEYS_MAX_LOST && mono_ms - k->lost_ms < KEYS_LOST_MS);
+}
+
+/* Its place among the known; k->count: it is not. */
+static size_t
+keys_place(const struct keys *k, const char *name)
+{
+	size_t i = 0;
+
+	while (i < k->count && strcmp(k->known[i].name, name) != 0)
+		i++;
+	return i;
+}
+
+bool
+keys_known(struct keys *k, const char *name)
+{
+	int64_t mono_ms = clock_mono_ms();
+
+	keys_age(k, mono_ms);
+	return keys_place(k, name) < k->count || keys_silent(k, mono_ms);
+}
+
 enum key_status
 keys_find(struct keys *k, const char *name, struct arena *a, struct span *record)
 {
 	int64_t		mono_ms = clock_mono_ms();
 	enum key_status	status;
+	size_t		i;
 
 	*record = SPAN_LIT("");
 	keys_age(k, mono_ms);
-	for (size_t i = 0; i < k->count; i++) {
-		if (strcmp(k->known[i].name, name) != 0)
-			continue;
+	i = keys_place(k, name);
+	if (i < k->count) {
 		*record = arena_span(a, k->known[i].record);
 		return k->known[i].status;
 	}
-	if (k->ask == NULL || (k->lost >= KEYS_MAX_LOST && mono_ms - k->lost_ms < KEYS_LOST_MS))
+	if (keys_silent(k, mono_ms))
 		return KEY_FAILED;
 	status = k->ask(k->servers, name, a, record);
 	if (status == KEY_FAILED) {

@@ -7,6 +7,7 @@
 #ifndef INGEST_KEY_H
 #define INGEST_KEY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/arena.h"
@@ -33,6 +34,8 @@ struct keys {
 	int64_t			 lost_ms;	/* the last of them; monotonic */
 };
 
+/* Can keys_find() answer without asking anybody? */
+bool		keys_known(struct keys *, const char *name);
 enum key_status	keys_find(struct keys *, const char *name, struct arena *, struct span *record);
 void		keys_free(struct keys *);
 

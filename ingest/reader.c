@@ -1,412 +1,89 @@
 /*
  * reader - see reader.h
  *
- * Failure modes: a child that dies, hangs or answers garbage is a loss; what kind of loss decides
- * whether the mail is to blame. The second loss of a mail, alone in a fresh child, is final for
- * this pass.
+ * Questions wait in a line for each role, and each child has a few of them at a time, so that it has work while we
+ * do something else; it answers in their order. A child that dies, hangs or answers garbage is a loss; what kind of
+ * loss decides whether the mail is to blame that it had in hand, the oldest that was not answered. The second loss of
+ * a mail, alone in a fresh child, is final for this pass.
  */
 #include "ingest/reader.h"
 
 #include <errno.h>
 #include <poll.h>
-#include <signal.h>
-#include <spawn.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
-#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
-#include <sys/wait.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "ingest/child.h"
 
-#define READER_END_MS	1000	/* from the end of its stream to its exit; then it is killed */
 #define READER_START_MS	30000	/* rules and charsets, on a loaded machine */
-#define READER_NAP_MS	2	/* between looks at a child that is about to end */
-#define READER_NAME	"approvals-reader"
-#define FRAME_HEAD	5	/* read/reading.h: a type byte and 4 bytes of length */
-/* Half of what the lock allows: no honest mail needs a third (read/lock.h). */
-#define READER_GREEDY_KB	(256 * 1024)
-#define MAX_WORDS	160	/* bytes of a child's own words that are taken into a message */
+#define READER_AHEAD	8	/* questions that a reader has: some milliseconds of work while we commit */
+#define READER_PARALLEL	2	/* readers of one kind, where there are as many cores; each is 5 MB */
+#define READER_INPUT	(16 * 1024)	/* bytes of answers taken at once; the buffer grows to the largest answer */
 
-enum which { CHILD_PROVER, CHILD_TRUSTED, CHILD_UNTRUSTED, CHILDREN };
+enum which { CHILD_PROVER, CHILD_TRUSTED, CHILD_UNTRUSTED, CHILD_KINDS };
 
-struct child {
-	pid_t	pid;		/* 0: not running */
-	int	fd;
-	int	served;
-	rlim_t	cpu_s;		/* its allowance until now */
-	rlim_t	cpu_max_s;	/* the hard limit, which stays; 0: not asked yet */
-	clockid_t clock;	/* of its CPU time; only if has_clock */
-	bool	has_clock;
+struct question {
+	enum frame_type	 type, answer;
+	struct span	 lead, payload;		/* sent one behind the other */
+	/* Takes the answer's payload apart; fails if it is garbage. */
+	int		(*take)(void *out, struct span, struct arena *, struct err *);
+	void		*out;
+};
+
+/* A question on its way. */
+struct task {
+	struct question	 q;
+	enum which	 which;
+	struct arena	*arena;		/* of the answer */
+	struct task	*next;		/* in its line */
+	int		 keys;		/* that the prover has asked for, */
+	const char	*key_name;	/* and the one that waits until the DNS may be asked; NULL: none */
+	bool		 lost;		/* once, for the reason `first`: it is asked again, alone */
+	struct loss	 first;
+	bool		 done;		/* answered, or failed: `why` */
+	int		 rc;
+	struct err	 why;
+	struct reader_mail *mail;	/* NULL: a question of its own */
+};
+
+/* A child and what it was asked, oldest first. */
+struct slot {
+	struct child	 child;
+	struct task	*asked[READER_AHEAD];
+	int		 n;
+	int		 sent;		/* so many of them whole, */
+	size_t		 sent_bytes;	/* and of the next so much */
+	int64_t		 deadline_ms;	/* of the oldest */
+	char		*input;		/* what came of its answers */
+	size_t		 input_n, input_max;
 };
 
 struct readers {
 	struct arena			 arena;
 	const struct reading_setup	*setup;
 	const char			*program;
-	struct child			 child[CHILDREN];
+	struct slot			 slots[CHILD_KINDS][READER_PARALLEL];
+	struct task			*line[CHILD_KINDS];
+	int				 parallel;	/* of each kind of reader */
+	bool				 waiting;	/* work() may take its time */
+	int64_t				 left_ms;	/* when we last looked at the children */
 	struct keys			 keys;
 };
 
-/* Why a child is no more, as far as the mail is concerned. */
-enum loss_kind {
-	LOSS_CRASH,		/* the mail may have done it */
-	LOSS_LATE,		/* likewise */
-	LOSS_MEMORY,		/* the machine did it */
-	LOSS_OUTSIDE		/* a signal no mail can send: an operator's, the OOM killer's */
-};
-struct loss {
-	enum loss_kind	kind;
-	char		how[48];	/* "was killed by SIGSEGV" */
-};
-
-enum outcome { ANSWERED, LOST, FAILED };
-
-struct question {
-	enum frame_type	 type, answer;
-	struct span	 payload;
-	/* Takes the answer's payload apart; fails if it is garbage. */
-	int		(*take)(void *out, struct span, struct arena *, struct err *);
-	void		*out;
-};
-
-/* ---- the end of a child */
-
-/* Did the child end by itself within wait_ms? It is not reaped. */
-static bool
-child_ended(pid_t pid, int64_t wait_ms)
-{
-	int64_t deadline_ms = clock_mono_ms() + wait_ms;
-
-	for (;;) {
-		siginfo_t	si = {0};
-		int		rc = waitid(P_PID, (id_t)pid, &si, WEXITED | WNOWAIT | WNOHANG);
-
-		if (rc == 0 ? si.si_pid == pid : errno != EINTR)
-			return true;
-		if (clock_mono_ms() >= deadline_ms)
-			return false;
-		poll(NULL, 0, READER_NAP_MS);
-	}
-}
-
-/* Ends the child if need be, and forgets it. *peak_kb (may be NULL): the most memory that it had. */
-static int
-child_reap(struct child *c, long *peak_kb)
-{
-	struct rusage	used = {0};
-	int		status = 0;
-
-	/* changes nothing if it has ended: only the next line gives its id away */
-	kill(c->pid, SIGKILL);
-	while (wait4(c->pid, &status, 0, &used) < 0)
-		if (errno != EINTR)
-			break;
-	*c = (struct child){0};
-	if (peak_kb != NULL)
-		*peak_kb = used.ru_maxrss;
-	return status;
-}
-
-static void
-child_stop(struct child *c)
-{
-	if (c->pid == 0)
-		return;
-	close(c->fd);
-	child_ended(c->pid, READER_END_MS);
-	child_reap(c, NULL);
-}
-
-/*
- * Is there as much memory as a child may take? A limit that we were started under, and a machine that
- * promises no more than it has, refuse it here as they do there.
- */
-static bool
-memory_is_there(void)
-{
-	void *p = mmap(NULL, READER_GREEDY_KB * 1024UL, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	if (p == MAP_FAILED)
-		return false;
-	munmap(p, READER_GREEDY_KB * 1024UL);
-	return true;
-}
-
-static enum loss_kind
-loss_of_signal(int sig)
-{
-	switch (sig) {
-	case SIGSEGV:
-	case SIGBUS:
-	case SIGFPE:
-	case SIGILL:
-	case SIGSYS:
-	case SIGXCPU:
-		return LOSS_CRASH;
-	case SIGTRAP:	/* so GLib 2.74 ends when it is refused memory, */
-	case SIGABRT:	/* in GSlice by abort() */
-		return LOSS_MEMORY;
-	default:
-		return LOSS_OUTSIDE;
-	}
-}
-
-/* A child that ran out of memory because it had taken so much itself was made to by the mail. */
-static void
-loss_of_status(int status, long peak_kb, struct loss *l)
-{
-	if (WIFSIGNALED(status)) {
-		l->kind = loss_of_signal(WTERMSIG(status));
-		snprintf(l->how, sizeof l->how, "was killed %sby SIG%s",
-		    l->kind == LOSS_OUTSIDE ? "from outside " : "", sigabbrev_np(WTERMSIG(status)));
-	} else if (WEXITSTATUS(status) == ARENA_EXIT_NO_MEMORY) {
-		l->kind = LOSS_MEMORY;
-		snprintf(l->how, sizeof l->how, "ran out of memory");
-	} else {
-		l->kind = LOSS_CRASH;
-		snprintf(l->how, sizeof l->how, "ended with status %d", WEXITSTATUS(status));
-	}
-	if (l->kind != LOSS_CRASH && peak_kb >= READER_GREEDY_KB) {
-		l->kind = LOSS_CRASH;
-		snprintf(l->how, sizeof l->how, "took too much memory");
-	} else if (l->kind == LOSS_MEMORY && WIFSIGNALED(status) && memory_is_there()) {
-		l->kind = LOSS_CRASH;	/* a mail that made an assert() fail */
-	}
-}
-
-/* Our own verdict on a child that still runs, or may: too slow, or a liar. */
-static enum outcome
-child_kill(struct child *c, struct loss *l, enum loss_kind kind, const char *how)
-{
-	close(c->fd);
-	child_reap(c, NULL);
-	l->kind = kind;
-	snprintf(l->how, sizeof l->how, "%s", how);
-	return LOST;
-}
-
-/* Its stream ended, or the deadline passed before it answered. */
-static enum outcome
-child_lost(struct child *c, int64_t deadline_ms, struct loss *l)
-{
-	long	peak_kb;
-	int	status;
-
-	if (clock_mono_ms() >= deadline_ms)
-		return child_kill(c, l, LOSS_LATE, "took too long");
-	if (!child_ended(c->pid, READER_END_MS))
-		return child_kill(c, l, LOSS_CRASH, "closed its stream and lived on");
-	close(c->fd);
-	status = child_reap(c, &peak_kb);
-	loss_of_status(status, peak_kb, l);
-	return LOST;
-}
-
-/* ---- talking to a child */
-
-/*
- * Seconds of CPU that it used. A clock that goes back, or beyond what was allowed (as a library
- * that fakes time makes it), counts as all that was allowed.
- */
-static rlim_t
-child_cpu_used(struct child *c)
-{
-	struct timespec	ts;
-
-	if (!c->has_clock)
-		c->has_clock = clock_getcpuclockid(c->pid, &c->clock) == 0;
-	if (!c->has_clock || clock_gettime(c->clock, &ts) != 0)
-		return c->cpu_s;
-	if (ts.tv_sec < 0 || (rlim_t)ts.tv_sec > c->cpu_s)
-		return c->cpu_s;
-	return (rlim_t)ts.tv_sec;
-}
-
-static void
-child_allow(struct child *c)
-{
-	struct rlimit	l;
-	/* one more, since it is counted in whole seconds */
-	rlim_t		want = child_cpu_used(c) + READER_CPU_SECONDS + 1;
-
-	if (want == c->cpu_s)
-		return;		/* most mails take less than its clock's second */
-	if (c->cpu_max_s == 0) {
-		if (prlimit(c->pid, RLIMIT_CPU, NULL, &l) != 0)
-			return;	/* it is dead, which the next write finds out */
-		c->cpu_max_s = l.rlim_max;
-	}
-	/* the soft limit alone: only root may raise the hard one again */
-	l.rlim_max = c->cpu_max_s;
-	l.rlim_cur = l.rlim_max == RLIM_INFINITY || want < l.rlim_max ? want : l.rlim_max;
-	if (prlimit(c->pid, RLIMIT_CPU, &l, NULL) == 0)
-		c->cpu_s = want;
-}
-
-static int
-send_part(int fd, const char *p, size_t n, int64_t deadline_ms)
-{
-	while (n > 0) {
-		struct pollfd	w = {.fd = fd, .events = POLLOUT};
-		ssize_t		done = send(fd, p, n, MSG_DONTWAIT | MSG_NOSIGNAL);
-		int64_t		left;
-
-		if (done >= 0) {
-			p += done;
-			n -= (size_t)done;
-			continue;
-		}
-		if (errno != EAGAIN && errno != EINTR)
-			return -1;
-		left = deadline_ms - clock_mono_ms();
-		if (left <= 0 || (poll(&w, 1, (int)left) < 0 && errno != EINTR))
-			return -1;
-	}
-	return 0;
-}
-
-/* As frame_send(), which would wait for ever for a child that no longer reads. */
-static int
-question_send(int fd, enum frame_type type, struct span payload, int64_t deadline_ms)
-{
-	uint32_t	n = (uint32_t)payload.n;
-	char		head[FRAME_HEAD] = {
-		(char)type, (char)(n >> 24), (char)(n >> 16), (char)(n >> 8), (char)n
-	};
-	struct iovec	both[2] = {{head, sizeof head}, {(char *)(uintptr_t)payload.p, payload.n}};
-	struct msghdr	m = {.msg_iov = both, .msg_iovlen = 2};
-	ssize_t		done = sendmsg(fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
-
-	if (done >= (ssize_t)sizeof head) {
-		payload = span_from(payload, (size_t)done - sizeof head);
-		return send_part(fd, payload.p, payload.n, deadline_ms);
-	}
-	if (done > 0 || (done < 0 && errno != EAGAIN && errno != EINTR))
-		return -1;	/* a stream takes a part of five bytes from nobody alive */
-	if (send_part(fd, head, sizeof head, deadline_ms) != 0)
-		return -1;
-	return send_part(fd, payload.p, payload.n, deadline_ms);
-}
-
-/* What a child says, for a message: it may be lying, so printable ASCII only. */
-static const char *
-child_words(struct span text, struct arena *a)
-{
-	char *s = arena_textn(a, text.p, text.n < MAX_WORDS ? text.n : MAX_WORDS);
-
-	for (size_t i = 0; s[i] != '\0'; i++)
-		if (s[i] < 0x20 || s[i] > 0x7e)
-			s[i] = '?';
-	return s;
-}
-
-/* Bytes that wait before anything was asked would pass for the answer. */
-static bool
-has_spoken(int fd)
-{
-	char byte;
-
-	return recv(fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-static enum outcome
-child_hear(struct child *c, struct arena *a, enum frame_type *answer, struct span *text,
-    int64_t deadline_ms, struct loss *l)
-{
-	struct err e;
-
-	if (frame_recv(c->fd, deadline_ms, READING_MAX_ANSWER, a, answer, text, &e) == 0)
-		return ANSWERED;
-	if (e.kind == ERR_REJECT)
-		return child_kill(c, l, LOSS_CRASH, "answered garbage");
-	return child_lost(c, deadline_ms, l);
-}
-
-/* One question and its answer. After LOST the child is gone. */
-static enum outcome
-child_exchange(struct child *c, enum frame_type type, struct span payload, struct arena *a,
-    enum frame_type *answer, struct span *text, int64_t wall_ms, struct loss *l)
-{
-	int64_t deadline_ms = clock_mono_ms() + wall_ms;
-
-	if (has_spoken(c->fd))
-		return child_kill(c, l, LOSS_CRASH, "answered unasked");
-	child_allow(c);
-	if (question_send(c->fd, type, payload, deadline_ms) != 0)
-		return child_lost(c, deadline_ms, l);
-	return child_hear(c, a, answer, text, deadline_ms, l);
-}
-
 /* ---- the start of a child */
-
-static int
-no_memory(struct err *e, const char *what, int error)
-{
-	return err_what(e, ERR_RETRY, ERR_NOMEM, "%s: %s", what, strerror(error));
-}
-
-/* `theirs` becomes stdin and stdout of the program; nothing else but stderr goes with it. */
-static int
-child_spawn(const char *program, int theirs, pid_t *pid)
-{
-	char *const		   argv[] = {(char[]){READER_NAME}, NULL};
-	char *const		   envp[] = {(char[]){"LC_ALL=C.UTF-8"}, NULL};
-	posix_spawn_file_actions_t fa;
-	posix_spawnattr_t	   attr;
-	sigset_t		   none, all;
-	int			   rc;
-
-	sigemptyset(&none);
-	sigfillset(&all);
-	if ((rc = posix_spawn_file_actions_init(&fa)) != 0)
-		return rc;
-	if ((rc = posix_spawnattr_init(&attr)) != 0)
-		goto out;
-	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-	posix_spawnattr_setsigmask(&attr, &none);
-	posix_spawnattr_setsigdefault(&attr, &all);
-	if ((rc = posix_spawn_file_actions_adddup2(&fa, theirs, STDIN_FILENO)) == 0 &&
-	    (rc = posix_spawn_file_actions_adddup2(&fa, theirs, STDOUT_FILENO)) == 0 &&
-	    (rc = posix_spawn_file_actions_addclosefrom_np(&fa, STDERR_FILENO + 1)) == 0)
-		rc = posix_spawn(pid, program, &fa, &attr, argv, envp);
-	posix_spawnattr_destroy(&attr);
-out:
-	posix_spawn_file_actions_destroy(&fa);
-	return rc;
-}
-
-static int
-child_fork(struct readers *r, struct child *c, struct err *e)
-{
-	int	fd[2], rc;
-	pid_t	pid = 0;
-
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
-		return no_memory(e, "cannot make a socket pair", errno);
-	rc = child_spawn(r->program, fd[1], &pid);
-	close(fd[1]);
-	if (rc == 0) {
-		*c = (struct child){.pid = pid, .fd = fd[0]};
-		return 0;
-	}
-	close(fd[0]);
-	if (rc == EAGAIN || rc == ENOMEM || rc == EMFILE || rc == ENFILE)
-		return no_memory(e, "cannot start " READER_NAME, rc);
-	return err_what(e, ERR_FATAL, ERR_CONFIG, "cannot start %s: %s", r->program, strerror(rc));
-}
 
 /* Starts a child and tells it its settings. Its own crash at this point is no mail's fault. `said` may be NULL. */
 static enum outcome
-child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *said, struct err *e)
+slot_start(struct readers *r, enum which w, struct slot *s, struct loss *l, struct arena_buf *said, struct err *e)
 {
 	struct reading_setup	setup = *r->setup;
-	struct child		*c = &r->child[w];
+	struct child		*c = &s->child;
 	struct arena		a = {0};
 	struct span		text = {0};
 	enum frame_type		type = FRAME_REFUSED;
@@ -414,7 +91,8 @@ child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *s
 
 	setup.role = w == CHILD_PROVER ? ROLE_PROVER : ROLE_READER;
 	setup.check = said != NULL;
-	if (child_fork(r, c, e) != 0)
+	s->input_n = 0;
+	if (child_fork(r->program, c, e) != 0)
 		return FAILED;
 	got = child_exchange(c, FRAME_SETUP, setup_encode(&setup, &a), &a, &type, &text,
 	    READER_START_MS, l);
@@ -438,6 +116,74 @@ child_start(struct readers *r, enum which w, struct loss *l, struct arena_buf *s
 	return got;
 }
 
+/* ---- lines */
+
+static void
+line_add(struct readers *r, struct task *t)
+{
+	struct task **at = &r->line[t->which];
+
+	while (*at != NULL)
+		at = &(*at)->next;
+	t->next = NULL;
+	*at = t;
+}
+
+static void
+line_first(struct readers *r, struct task *t)
+{
+	t->next = r->line[t->which];
+	r->line[t->which] = t;
+}
+
+static void mail_next(struct readers *, struct task *);
+
+static void
+task_end(struct readers *r, struct task *t, int rc, const struct err *why)
+{
+	t->done = true;
+	t->rc = rc;
+	if (rc != 0)
+		t->why = *why;
+	if (t->mail != NULL)
+		mail_next(r, t);
+}
+
+static int
+lost_twice(enum which w, const struct loss *first, const struct loss *again, struct err *e)
+{
+	const char *who = w == CHILD_PROVER ? "prover" : "reader";
+
+	if (again->kind == LOSS_MEMORY || again->kind == LOSS_OUTSIDE)
+		return err_what(e, ERR_RETRY, ERR_NOMEM, "the %s %s", who, again->how);
+	if (strcmp(first->how, again->how) == 0)
+		return err_set(e, ERR_REJECT, "the %s %s twice", who, again->how);
+	return err_set(e, ERR_REJECT, "the %s %s, then %s", who, first->how, again->how);
+}
+
+/* The child is gone. Who was not answered is asked again; the oldest had it in hand when it went. */
+static void
+slot_lost(struct readers *r, struct slot *s, const struct loss *l)
+{
+	struct task	*t = s->asked[0];
+	struct err	 e;
+
+	while (s->n > 1)
+		line_first(r, s->asked[--s->n]);
+	s->n = s->sent = 0;
+	s->sent_bytes = s->input_n = 0;
+	if (t->lost) {
+		lost_twice(t->which, &t->first, l, &e);
+		task_end(r, t, -1, &e);
+		return;
+	}
+	t->lost = true;
+	t->first = *l;
+	t->keys = 0;
+	t->key_name = NULL;
+	line_first(r, t);
+}
+
 /* ---- keys that the prover asks for */
 
 /* Only domains of the configuration: nobody else's mail makes us ask the DNS. */
@@ -453,86 +199,316 @@ key_allowed(const struct readers *r, const char *domain)
 	return false;
 }
 
-/* Answers a FRAME_KEY, and hears what the prover says next. */
+/* Answers the prover. The DNS's time is neither the prover's nor any other child's. */
 static enum outcome
-key_serve(struct readers *r, struct child *c, struct arena *a, enum frame_type *type, struct span *text,
-    struct loss *l)
+key_serve(struct readers *r, struct slot *s, struct loss *l)
 {
-	const char	*selector, *domain;
+	struct task	*t = s->asked[0];
+	struct arena	 a = {0};
 	struct span	 record;
-	enum key_status	 status;
-	int64_t		 deadline_ms;
-	struct err	 e;
+	enum key_status	 status = keys_find(&r->keys, t->key_name, &a, &record);
+	enum outcome	 got = ANSWERED;
 
-	if (key_question_decode(*text, a, &selector, &domain, &e) != 0 || !key_allowed(r, domain))
-		return child_kill(c, l, LOSS_CRASH, "asked for what it may not");
-	status = keys_find(&r->keys, arena_printf(a, "%s._domainkey.%s", selector, domain), a, &record);
-	deadline_ms = clock_mono_ms() + READER_WALL_MS;
-	if (question_send(c->fd, FRAME_KEY_ANSWER, key_answer_encode(status, record, a), deadline_ms) != 0)
-		return child_lost(c, deadline_ms, l);
-	return child_hear(c, a, type, text, deadline_ms, l);
+	t->key_name = NULL;
+	s->deadline_ms = clock_mono_ms() + READER_WALL_MS;
+	if (child_send(&s->child, FRAME_KEY_ANSWER, key_answer_encode(status, record, &a), s->deadline_ms) != 0)
+		got = child_lost(&s->child, clock_mono_ms() >= s->deadline_ms, l);
+	arena_free(&a);
+	return got;
 }
 
-/* ---- questions */
-
+/* A FRAME_KEY. Only who waits for the children may ask the DNS: others may be in a transaction. */
 static enum outcome
-child_ask(struct readers *r, enum which w, const struct question *q, struct arena *a,
-    struct loss *l, struct err *e)
+key_asked(struct readers *r, struct slot *s, struct span text, struct loss *l)
 {
-	struct child	*c = &r->child[w];
-	enum frame_type	 type = FRAME_REJECTED;
-	enum outcome	 got;
-	struct span	 text = {0};
-	struct err	 bad;
+	struct task	*t = s->asked[0];
+	const char	*selector, *domain;
+	struct err	 e;
 
-	if (c->pid == 0 && (got = child_start(r, w, l, NULL, e)) != ANSWERED)
-		return got;
-	c->served++;
-	got = child_exchange(c, q->type, q->payload, a, &type, &text, READER_WALL_MS, l);
-	for (int keys = 0; got == ANSWERED && type == FRAME_KEY && w == CHILD_PROVER &&
-	    keys < READING_MAX_SIGNATURES; keys++)
-		got = key_serve(r, c, a, &type, &text, l);
-	if (got != ANSWERED)
-		return got;
-	if (type == FRAME_REJECTED) {
-		err_set(e, ERR_REJECT, "%s", child_words(text, a));
-		return FAILED;
+	if (key_question_decode(text, t->arena, &selector, &domain, &e) != 0 || !key_allowed(r, domain))
+		return child_kill(&s->child, l, LOSS_CRASH, "asked for what it may not");
+	t->key_name = arena_printf(t->arena, "%s._domainkey.%s", selector, domain);
+	return r->waiting || keys_known(&r->keys, t->key_name) ? key_serve(r, s, l) : ANSWERED;
+}
+
+/* ---- questions to a child, and its answers */
+
+/* The next mail in the child's hand. */
+static void
+slot_begin(struct slot *s)
+{
+	s->deadline_ms = clock_mono_ms() + READER_WALL_MS;
+	child_allow(&s->child);
+}
+
+/* As much of the questions as the child takes now. Should it be gone, its end is heard of elsewhere. */
+static void
+slot_send(struct slot *s)
+{
+	while (s->sent < s->n) {
+		const struct question	*q = &s->asked[s->sent]->q;
+		char			 head[CHILD_HEAD];
+		struct span		 parts[] = {{head, sizeof head}, q->lead, q->payload};
+		struct iovec		 v[COUNT(parts)];
+		struct msghdr		 m = {.msg_iov = v};
+		size_t			 skip = s->sent_bytes, whole = sizeof head + q->lead.n + q->payload.n;
+		ssize_t			 done;
+
+		child_head(q->type, q->lead.n + q->payload.n, head);
+		for (size_t i = 0; i < COUNT(parts); i++) {
+			size_t part = skip < parts[i].n ? skip : parts[i].n;
+
+			skip -= part;
+			parts[i] = span_from(parts[i], part);
+			if (parts[i].n > 0)
+				v[m.msg_iovlen++] = (struct iovec){(char *)(uintptr_t)parts[i].p, parts[i].n};
+		}
+		done = sendmsg(s->child.fd, &m, MSG_DONTWAIT | MSG_NOSIGNAL);
+		if (done <= 0)
+			return;
+		s->sent_bytes += (size_t)done;
+		if (s->sent_bytes < whole)
+			return;
+		s->sent++;
+		s->sent_bytes = 0;
 	}
-	if (type != q->answer || q->take(q->out, text, a, &bad) != 0)
-		return child_kill(c, l, LOSS_CRASH, "answered garbage");
+}
+
+/* An answer to the oldest question. LOST: the child is gone. */
+static enum outcome
+slot_answer(struct readers *r, struct slot *s, enum frame_type type, struct span text, struct loss *l)
+{
+	struct task	*t = s->asked[0];
+	struct err	 e;
+	int		 rc = 0;
+
+	if (s->sent == 0)
+		return child_kill(&s->child, l, LOSS_CRASH, "answered unasked");
+	if (type == FRAME_KEY && t->which == CHILD_PROVER && t->keys++ < READING_MAX_SIGNATURES)
+		return key_asked(r, s, text, l);
+	if (type == FRAME_REJECTED)
+		rc = err_set(&e, ERR_REJECT, "%s", child_words(text, t->arena));
+	else if (type != t->q.answer || t->q.take(t->q.out, arena_span(t->arena, text), t->arena, &e) != 0)
+		return child_kill(&s->child, l, LOSS_CRASH, "answered garbage");
+	s->n--;
+	s->sent--;
+	memmove(s->asked, s->asked + 1, (size_t)s->n * sizeof s->asked[0]);
+	if (t->lost)
+		child_stop(&s->child);
+	else if (s->n > 0)
+		slot_begin(s);
+	task_end(r, t, rc, &e);
 	return ANSWERED;
 }
 
-static int
-lost_twice(enum which w, const struct loss *first, const struct loss *again, struct err *e)
+/* All whole answers that have come. */
+static enum outcome
+slot_answers(struct readers *r, struct slot *s, struct loss *l)
 {
-	const char *who = w == CHILD_PROVER ? "prover" : "reader";
+	struct span	have = {s->input, s->input_n}, text;
+	enum outcome	got = ANSWERED;
+	enum frame_type	type;
+	struct err	e;
+	int		cut = 0;
 
-	if (again->kind == LOSS_MEMORY || again->kind == LOSS_OUTSIDE)
-		return err_what(e, ERR_RETRY, ERR_NOMEM, "the %s %s", who, again->how);
-	if (strcmp(first->how, again->how) == 0)
-		return err_set(e, ERR_REJECT, "the %s %s twice", who, again->how);
-	return err_set(e, ERR_REJECT, "the %s %s, then %s", who, first->how, again->how);
+	while (got == ANSWERED && s->n > 0 && (cut = frame_cut(&have, READING_MAX_ANSWER, &type, &text, &e)) == 1)
+		got = slot_answer(r, s, type, text, l);
+	if (got == ANSWERED && s->n > 0 && cut == -1)
+		got = child_kill(&s->child, l, LOSS_CRASH, "answered garbage");
+	else if (got == ANSWERED && s->n == 0 && have.n > 0 && s->child.pid != 0)
+		child_stop(&s->child);	/* it spoke unasked: who is asked next gets another */
+	if (got != ANSWERED || s->child.pid == 0)
+		return got;
+	memmove(s->input, have.p, have.n);
+	s->input_n = have.n;
+	return ANSWERED;
 }
 
-/* Asks, and when the child is lost asks once more, with the mail alone in a fresh child. */
-static int
-ask(struct readers *r, enum which w, const struct question *q, struct arena *a, struct err *e)
+/* Takes what has come, without waiting. */
+static void
+slot_hear(struct readers *r, struct slot *s)
 {
-	struct loss	first, again;
-	enum outcome	got;
+	struct loss	l;
+	ssize_t		got;
 
-	if (r->child[w].served >= READER_MAX_MAILS)
-		child_stop(&r->child[w]);
-	got = child_ask(r, w, q, a, &first, e);
-	if (got != LOST)
-		return got == ANSWERED ? 0 : -1;
-	got = child_ask(r, w, q, a, &again, e);
-	child_stop(&r->child[w]);
-	if (got == LOST)
-		return lost_twice(w, &first, &again, e);
-	return got == ANSWERED ? 0 : -1;
+	if (s->input_n == s->input_max) {
+		s->input_max = s->input_max == 0 ? READER_INPUT : 2 * s->input_max;
+		s->input = realloc(s->input, s->input_max);
+		if (s->input == NULL)
+			arena_no_memory();
+	}
+	got = recv(s->child.fd, s->input + s->input_n, s->input_max - s->input_n, MSG_DONTWAIT);
+	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+		return;
+	if (got > 0)
+		s->input_n += (size_t)got;
+	if ((got > 0 ? slot_answers(r, s, &l) : child_lost(&s->child, false, &l)) == LOST)
+		slot_lost(r, s, &l);
 }
+
+/* ---- who is asked */
+
+static bool
+slot_has_room(const struct slot *s, enum which w)
+{
+	/* one at a time: between a question and its answer the prover waits for keys */
+	int ahead = w == CHILD_PROVER ? 1 : READER_AHEAD;
+
+	return s->n == 0 || (s->n < ahead && !s->asked[0]->lost && s->child.served < READER_MAX_MAILS);
+}
+
+/*
+ * The child for the next of the line, NULL if none has room. A second one is started once the first has enough to do.
+ * A mail that lost a child has one for itself.
+ */
+static struct slot *
+slot_for(struct readers *r, const struct task *t)
+{
+	int		 count = t->which == CHILD_PROVER ? 1 : r->parallel;
+	struct slot	*best = NULL;
+
+	for (int i = 0; i < count; i++) {
+		struct slot *s = &r->slots[t->which][i];
+
+		if (t->lost ? s->n == 0 : slot_has_room(s, t->which))
+			if (best == NULL || (s->child.pid != 0 && s->n < best->n))
+				best = s;
+	}
+	return best;
+}
+
+static void
+slot_ask(struct readers *r, struct slot *s, struct task *t)
+{
+	struct err	e;
+	struct loss	l;
+	enum outcome	got = ANSWERED;
+
+	if (s->n == 0 && (t->lost || s->child.served >= READER_MAX_MAILS))
+		child_stop(&s->child);
+	s->asked[s->n++] = t;
+	if (s->child.pid == 0)
+		got = slot_start(r, t->which, s, &l, NULL, &e);
+	if (got == ANSWERED && s->n == 1 && child_has_spoken(&s->child))
+		got = child_kill(&s->child, &l, LOSS_CRASH, "answered unasked");
+	if (got == FAILED) {
+		s->n = 0;
+		task_end(r, t, -1, &e);
+	} else if (got == LOST) {
+		slot_lost(r, s, &l);
+	} else {
+		s->child.served++;
+		if (s->n == 1)
+			slot_begin(s);
+		slot_send(s);
+	}
+}
+
+static void
+ask_waiting(struct readers *r)
+{
+	for (int w = 0; w < CHILD_KINDS; w++) {
+		struct task	*t;
+		struct slot	*s;
+
+		while ((t = r->line[w]) != NULL && (s = slot_for(r, t)) != NULL) {
+			r->line[w] = t->next;
+			slot_ask(r, s, t);
+		}
+	}
+}
+
+/* ---- the work */
+
+/* A child's clock stands still while we do not listen. */
+static void
+slots_return(struct readers *r)
+{
+	int64_t away_ms = clock_mono_ms() - r->left_ms;
+
+	for (int i = 0; i < CHILD_KINDS * READER_PARALLEL; i++)
+		r->slots[i / READER_PARALLEL][i % READER_PARALLEL].deadline_ms += away_ms;
+}
+
+/* Children that owe an answer. */
+static int
+slots_busy(struct readers *r, struct slot **busy, struct pollfd *fds)
+{
+	int n = 0;
+
+	for (int i = 0; i < CHILD_KINDS * READER_PARALLEL; i++) {
+		struct slot *s = &r->slots[i / READER_PARALLEL][i % READER_PARALLEL];
+
+		if (s->n == 0)
+			continue;
+		fds[n] = (struct pollfd){.fd = s->child.fd, .events = POLLIN};
+		if (s->sent < s->n)
+			fds[n].events |= POLLOUT;
+		busy[n++] = s;
+	}
+	return n;
+}
+
+static void
+keys_serve(struct readers *r)
+{
+	struct slot	*s = &r->slots[CHILD_PROVER][0];
+	struct loss	 l;
+
+	if (s->n > 0 && s->asked[0]->key_name != NULL && key_serve(r, s, &l) == LOST)
+		slot_lost(r, s, &l);
+}
+
+/* Asks, and takes the answers that have come; waits for one if there is none. */
+static void
+work(struct readers *r, bool wait)
+{
+	struct slot	*busy[CHILD_KINDS * READER_PARALLEL];
+	struct pollfd	 fds[CHILD_KINDS * READER_PARALLEL];
+	int64_t		 now_ms, left_ms = wait ? READER_WALL_MS : 0;
+	int		 n;
+
+	slots_return(r);
+	r->waiting = wait;
+	if (wait)
+		keys_serve(r);
+	ask_waiting(r);
+	now_ms = clock_mono_ms();
+	n = slots_busy(r, busy, fds);
+	for (int i = 0; i < n; i++)
+		if (busy[i]->deadline_ms - now_ms < left_ms)
+			left_ms = busy[i]->deadline_ms > now_ms ? busy[i]->deadline_ms - now_ms : 0;
+	if (n > 0 && poll(fds, (nfds_t)n, (int)left_ms) < 0)
+		n = 0;
+	now_ms = r->left_ms = clock_mono_ms();
+	for (int i = 0; i < n; i++) {
+		struct loss l;
+
+		if (fds[i].revents & (POLLIN | POLLHUP | POLLERR)) {
+			slot_hear(r, busy[i]);
+		} else if (now_ms >= busy[i]->deadline_ms) {
+			child_lost(&busy[i]->child, true, &l);
+			slot_lost(r, busy[i], &l);
+		}
+		if (fds[i].revents & POLLOUT && busy[i]->n > 0)
+			slot_send(busy[i]);
+	}
+	ask_waiting(r);
+}
+
+/* One question, and its answer is waited for. */
+static int
+ask(struct readers *r, struct task *t, struct err *e)
+{
+	line_add(r, t);
+	while (!t->done)
+		work(r, true);
+	if (t->rc != 0)
+		*e = t->why;
+	return t->rc;
+}
+
+/* ---- what is asked */
 
 struct screened { size_t n; bool *candidate; };
 
@@ -564,6 +540,7 @@ reading_take(void *out, struct span text, struct arena *a, struct err *e)
 	return reading_decode(text, a, out, e);
 }
 
+
 /* Up to READING_MAX_SCREEN headers. What cannot be screened is a candidate. */
 static int
 screen_some(struct readers *r, const struct span *headers, size_t n, bool *candidate, struct err *e)
@@ -571,13 +548,14 @@ screen_some(struct readers *r, const struct span *headers, size_t n, bool *candi
 	struct screened	s = {.n = n, .candidate = candidate};
 	struct arena	a = {0};
 	struct span	*fit = arena_array(&a, n, sizeof *fit);
-	struct question	q = {FRAME_SCREEN, FRAME_SCREENED, {0}, screened_take, &s};
+	struct task	t = {.which = CHILD_UNTRUSTED, .arena = &a,
+		.q = {.type = FRAME_SCREEN, .answer = FRAME_SCREENED, .take = screened_take, .out = &s}};
 	int		rc;
 
 	for (size_t i = 0; i < n; i++)
 		fit[i] = headers[i].n <= READING_MAX_HEADERS ? headers[i] : (struct span){"", 0};
-	q.payload = screen_encode(fit, n, &a);
-	rc = ask(r, CHILD_UNTRUSTED, &q, &a, e);
+	t.q.payload = screen_encode(fit, n, &a);
+	rc = ask(r, &t, e);
 	if (rc == 0 || e->kind == ERR_REJECT) {
 		for (size_t i = 0; i < n; i++)
 			if (rc != 0 || headers[i].n > READING_MAX_HEADERS)
@@ -601,39 +579,135 @@ reader_screen(struct readers *r, const struct span *headers, size_t n, bool *can
 	return 0;
 }
 
+static bool
+too_large(struct span raw, struct err *e)
+{
+	if (raw.n <= READING_MAX_FRAME - sizeof(int64_t))
+		return false;
+	err_set(e, ERR_REJECT, "mail of %zu bytes is too large to read", raw.n);
+	return true;
+}
+
+static struct task
+prove_task(struct span raw, int64_t at_ms, struct arena *a, struct proof *proof)
+{
+	return (struct task){.which = CHILD_PROVER, .arena = a, .q = {.type = FRAME_PROVE, .answer = FRAME_PROVED,
+	    .lead = question_encode(at_ms, (struct span){"", 0}, a), .payload = raw, .take = proof_take, .out = proof}};
+}
+
+static struct task
+read_task(struct span raw, bool trusted, struct arena *a, struct reading *reading)
+{
+	return (struct task){.which = trusted ? CHILD_TRUSTED : CHILD_UNTRUSTED, .arena = a, .q = {.type = FRAME_READ,
+	    .answer = FRAME_READING, .payload = raw, .take = reading_take, .out = reading}};
+}
+
 int
 reader_prove(struct readers *r, struct span raw, int64_t at_ms, struct arena *a, struct proof *proof,
     struct err *e)
 {
-	struct question	q = {FRAME_PROVE, FRAME_PROVED, {0}, proof_take, proof};
-	struct arena	once = {0};
-	int		rc;
+	struct task t;
 
-	if (raw.n > READING_MAX_FRAME - sizeof at_ms)
-		return err_set(e, ERR_REJECT, "mail of %zu bytes is too large to read", raw.n);
-	q.payload = question_encode(at_ms, raw, &once);
-	rc = ask(r, CHILD_PROVER, &q, a, e);
-	arena_free(&once);
-	return rc;
+	if (too_large(raw, e))
+		return -1;
+	t = prove_task(raw, at_ms, a, proof);
+	return ask(r, &t, e);
 }
 
 int
 reader_read(struct readers *r, struct span raw, bool trusted, struct arena *a,
     struct reading *reading, struct err *e)
 {
-	const struct question q = {FRAME_READ, FRAME_READING, raw, reading_take, reading};
+	struct task t;
 
-	if (raw.n > READING_MAX_FRAME)
-		return err_set(e, ERR_REJECT, "mail of %zu bytes is too large to read", raw.n);
-	return ask(r, trusted ? CHILD_TRUSTED : CHILD_UNTRUSTED, &q, a, e);
+	if (too_large(raw, e))
+		return -1;
+	t = read_task(raw, trusted, a, reading);
+	return ask(r, &t, e);
 }
+
+/* ---- mails that are read while we do something else */
+
+static void
+mail_end(struct reader_mail *m, int rc, const struct err *why)
+{
+	m->failed = rc != 0;
+	if (m->failed)
+		m->why = *why;
+	m->done = true;
+}
+
+/* Behind the prover comes a reader, who it is decided by the proof. */
+static void
+mail_next(struct readers *r, struct task *t)
+{
+	struct reader_mail	*m = t->mail;
+	bool			 trusted;
+
+	if (t->which != CHILD_PROVER || t->rc != 0) {
+		mail_end(m, t->rc, &t->why);
+		return;
+	}
+	trusted = m->proven(m->arg);
+	*t = read_task(m->raw, trusted, m->arena, m->reading);
+	t->mail = m;
+	line_add(r, t);
+}
+
+void
+reader_submit(struct readers *r, struct reader_mail *m)
+{
+	struct task *t;
+
+	m->done = false;
+	if (too_large(m->raw, &m->why)) {
+		mail_end(m, -1, &m->why);
+		return;
+	}
+	t = arena_alloc(m->arena, sizeof *t);
+	*t = prove_task(m->raw, m->at_ms, m->arena, m->proof);
+	t->mail = m;
+	line_add(r, t);
+	work(r, false);
+}
+
+void
+reader_wait(struct readers *r, const struct reader_mail *m)
+{
+	while (!m->done)
+		work(r, true);
+}
+
+void
+reader_work(struct readers *r)
+{
+	work(r, false);
+}
+
+void
+reader_forget(struct readers *r)
+{
+	for (int w = 0; w < CHILD_KINDS; w++) {
+		r->line[w] = NULL;
+		for (int i = 0; i < READER_PARALLEL; i++) {
+			struct slot *s = &r->slots[w][i];
+
+			if (s->n > 0)
+				child_stop(&s->child);
+			s->n = s->sent = 0;
+			s->sent_bytes = s->input_n = 0;
+		}
+	}
+}
+
+/* ---- trying */
 
 static int
 try(struct readers *r, struct arena_buf *said, struct err *e)
 {
 	struct loss l;
 
-	switch (child_start(r, CHILD_UNTRUSTED, &l, said, e)) {
+	switch (slot_start(r, CHILD_UNTRUSTED, &r->slots[CHILD_UNTRUSTED][0], &l, said, e)) {
 	case ANSWERED:
 		return 0;
 	case LOST:
@@ -647,7 +721,7 @@ try(struct readers *r, struct arena_buf *said, struct err *e)
 int
 reader_try(struct readers *r, struct err *e)
 {
-	return r->child[CHILD_UNTRUSTED].pid != 0 ? 0 : try(r, NULL, e);
+	return r->slots[CHILD_UNTRUSTED][0].child.pid != 0 ? 0 : try(r, NULL, e);
 }
 
 int
@@ -656,7 +730,7 @@ reader_check(struct readers *r, struct arena *a, const char **said, struct err *
 	struct arena_buf	b = {.arena = a};
 	int			rc;
 
-	child_stop(&r->child[CHILD_UNTRUSTED]);
+	child_stop(&r->slots[CHILD_UNTRUSTED][0].child);
 	arena_puts(&b, "");
 	rc = try(r, &b, e);
 	*said = b.p;
@@ -677,24 +751,27 @@ reader_program(struct arena *a)
 		self[n] = '\0';
 		slash = strrchr(self, '/');
 		if (slash != NULL) {
-			beside = arena_printf(a, "%.*s/" READER_NAME, (int)(slash - self), self);
+			beside = arena_printf(a, "%.*s/" CHILD_NAME, (int)(slash - self), self);
 			if (access(beside, X_OK) == 0)
 				return beside;
 		}
 	}
-	return arena_text(a, APPROVALS_PREFIX "/libexec/approvals/" READER_NAME);
+	return arena_text(a, APPROVALS_PREFIX "/libexec/approvals/" CHILD_NAME);
 }
 
 int
 readers_open(const struct reading_setup *setup, const char *program, struct readers **out,
     struct err *e)
 {
-	struct readers *r = calloc(1, sizeof *r);
+	struct readers	*r = calloc(1, sizeof *r);
+	cpu_set_t	 cores;
 
 	*out = NULL;
 	if (r == NULL)
-		return no_memory(e, "cannot keep readers", errno);
+		return err_what(e, ERR_RETRY, ERR_NOMEM, "cannot keep readers: %s", strerror(errno));
 	r->setup = setup;
+	r->parallel = sched_getaffinity(0, sizeof cores, &cores) == 0 && CPU_COUNT(&cores) < READER_PARALLEL ?
+	    CPU_COUNT(&cores) : READER_PARALLEL;
 	r->program = program != NULL ? arena_text(&r->arena, program) : reader_program(&r->arena);
 	if (access(r->program, X_OK) != 0) {
 		err_what(e, ERR_FATAL, ERR_CONFIG, "cannot run %s: %s", r->program,
@@ -718,8 +795,12 @@ readers_close(struct readers *r)
 {
 	if (r == NULL)
 		return;
-	for (int w = 0; w < CHILDREN; w++)
-		child_stop(&r->child[w]);
+	for (int i = 0; i < CHILD_KINDS * READER_PARALLEL; i++) {
+		struct slot *s = &r->slots[i / READER_PARALLEL][i % READER_PARALLEL];
+
+		child_stop(&s->child);
+		free(s->input);
+	}
 	keys_free(&r->keys);
 	arena_free(&r->arena);
 	free(r);

@@ -22,8 +22,7 @@
 
 /* Served by one child, whose start costs as much as thirty; screening counts a question as one. */
 #define READER_MAX_MAILS	2000
-#define READER_CPU_SECONDS	1	/* for one mail (granted in whole seconds above what was used) */
-#define READER_WALL_MS		10000	/* for one mail, on a loaded machine */
+#define READER_WALL_MS		10000	/* for one mail, on a loaded machine; while we listen */
 
 struct readers;
 
@@ -50,6 +49,26 @@ int	reader_screen(struct readers *, const struct span *headers, size_t n, bool *
 int	reader_prove(struct readers *, struct span raw, int64_t at_ms, struct arena *, struct proof *, struct err *);
 /* `trusted` picks the child: whether the proof of this mail is an accepted one. */
 int	reader_read(struct readers *, struct span raw, bool trusted, struct arena *, struct reading *, struct err *);
+/*
+ * The same for a mail that is proven and read while the caller does something else: a few of each child's next mails
+ * are with it, and several children work at once. A mail, and what it names, stays where it is until it is done.
+ */
+struct reader_mail {
+	struct span	 raw;
+	int64_t		 at_ms;
+	struct arena	*arena;		/* of the answers */
+	struct proof	*proof;
+	struct reading	*reading;
+	bool		(*proven)(void *arg);	/* *proof is there: is it an accepted one? */
+	void		*arg;
+	/* set by us */
+	bool		 done, failed;	/* `why` says; *reading is only set if it did not */
+	struct err	 why;
+};
+void	reader_submit(struct readers *, struct reader_mail *);
+void	reader_work(struct readers *);	/* keeps the children busy; to be called every few milliseconds */
+void	reader_wait(struct readers *, const struct reader_mail *);
+void	reader_forget(struct readers *);	/* all that was submitted */
 /* Starts a reader with this setup, so that broken rules and a missing sandbox are told: ERR_CONFIG. */
 int	reader_try(struct readers *, struct err *);
 /*

@@ -104,25 +104,50 @@ frame_fill(int fd, int64_t deadline_ms, char *p, size_t n, struct err *e)
 	return 0;
 }
 
+/* The type, and how long the payload is. */
+static int
+frame_head(const char head[FRAME_HEAD], size_t max, enum frame_type *type, size_t *n, struct err *e)
+{
+	const unsigned char *h = (const unsigned char *)head;
+
+	*n = (size_t)h[1] << 24 | (size_t)h[2] << 16 | (size_t)h[3] << 8 | h[4];
+	if (h[0] < FRAME_SETUP || h[0] > FRAME_REJECTED)
+		return err_set(e, ERR_REJECT, "a frame of unknown type %d", h[0]);
+	if (*n > max)
+		return err_set(e, ERR_REJECT, "a frame of %zu bytes, more than %zu", *n, max);
+	*type = (enum frame_type)h[0];
+	return 0;
+}
+
+int
+frame_cut(struct span *have, size_t max, enum frame_type *type, struct span *payload, struct err *e)
+{
+	size_t n;
+
+	if (have->n < FRAME_HEAD)
+		return 0;
+	if (frame_head(have->p, max, type, &n, e) < 0)
+		return -1;
+	if (have->n - FRAME_HEAD < n)
+		return 0;
+	*payload = span_take(span_from(*have, FRAME_HEAD), n);
+	*have = span_from(*have, FRAME_HEAD + n);
+	return 1;
+}
+
 int
 frame_recv(int fd, int64_t deadline_ms, size_t max, struct arena *a, enum frame_type *type,
     struct span *payload, struct err *e)
 {
-	unsigned char	head[FRAME_HEAD];
-	size_t		n;
-	char		*p;
+	char	head[FRAME_HEAD];
+	size_t	n;
+	char	*p;
 
-	if (frame_fill(fd, deadline_ms, (char *)head, sizeof head, e) < 0)
+	if (frame_fill(fd, deadline_ms, head, sizeof head, e) < 0 || frame_head(head, max, type, &n, e) < 0)
 		return -1;
-	n = (size_t)head[1] << 24 | (size_t)head[2] << 16 | (size_t)head[3] << 8 | head[4];
-	if (head[0] < FRAME_SETUP || head[0] > FRAME_REJECTED)
-		return err_set(e, ERR_REJECT, "a frame of unknown type %d", head[0]);
-	if (n > max)
-		return err_set(e, ERR_REJECT, "a frame of %zu bytes, more than %zu", n, max);
 	p = arena_alloc(a, n + 1);
 	if (frame_fill(fd, deadline_ms, p, n, e) < 0)
 		return -1;
-	*type = (enum frame_type)head[0];
 	*payload = (struct span){p, n};
 	return 0;
 }

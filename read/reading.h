@@ -119,6 +119,11 @@ int	frame_send(int fd, enum frame_type, struct span payload, struct err *);
  */
 int	frame_recv(int fd, int64_t deadline_ms, size_t max, struct arena *, enum frame_type *,
 	    struct span *payload, struct err *);
+/*
+ * Of bytes that have come: 1 and the first frame is cut off them, its payload a view; 0: more must come; -1 for a
+ * frame beyond `max`, as above.
+ */
+int	frame_cut(struct span *have, size_t max, enum frame_type *, struct span *payload, struct err *);
 
 struct span	setup_encode(const struct reading_setup *, struct arena *);
 int		setup_decode(struct span, struct arena *, struct reading_setup *, struct err *);

@@ -13,10 +13,12 @@ static int test_wall_ms = READER_WALL_MS;
 
 #undef READER_WALL_MS
 #define READER_WALL_MS test_wall_ms
-#undef READER_CPU_SECONDS
-#define READER_CPU_SECONDS 0
 #undef READER_MAX_MAILS
 #define READER_MAX_MAILS 3
+#include "ingest/child.h"
+#undef CHILD_CPU_SECONDS
+#define CHILD_CPU_SECONDS 0
+#include "ingest/child.c"	/* NOLINT(bugprone-suspicious-include) */
 #include "ingest/reader.c"	/* NOLINT(bugprone-suspicious-include) */
 
 #include "tests/unit/bad_reader.h"
@@ -305,8 +307,8 @@ test_only_the_prover_proves(void **state)
 	assert_int_equal(reader_prove(s->readers, SPAN_LIT("Prove-Act: segv\n"), 1, &s->arena, &p, &e),
 	    -1);
 	assert_string_equal(e.msg, "the prover was killed by SIGSEGV twice");
-	assert_int_equal(s->readers->child[CHILD_TRUSTED].pid, 0);
-	assert_int_equal(s->readers->child[CHILD_UNTRUSTED].pid, 0);
+	assert_int_equal(s->readers->slots[CHILD_TRUSTED][0].child.pid, 0);
+	assert_int_equal(s->readers->slots[CHILD_UNTRUSTED][0].child.pid, 0);
 }
 
 static int keys_asked;
@@ -342,6 +344,113 @@ test_a_prover_asks_for_few_keys_and_of_configured_domains_only(void **state)
 	assert_int_equal(keys_asked, 1);	/* the others were known */
 	assert_int_equal(read_mail(s, PLAIN "Act: ask:vippsmobilepay.com\n", true, &r, &e), -1);
 	assert_int_equal(e.kind, ERR_REJECT);	/* a reader has nothing to ask */
+}
+
+#define AT_ONCE	40	/* more than the children have at a time */
+
+struct at_once {
+	struct reader_mail	asked[AT_ONCE];
+	struct proof		proof[AT_ONCE];
+	struct reading		reading[AT_ONCE];
+};
+
+static bool
+is_proven(void *arg)
+{
+	return ((const struct proof *)arg)->kind != PROOF_NONE;
+}
+
+static void
+submit(struct state *s, struct at_once *o, int i, const char *mail)
+{
+	o->asked[i] = (struct reader_mail){.raw = span_of(mail), .at_ms = 1, .arena = &s->arena,
+	    .proof = &o->proof[i], .reading = &o->reading[i], .proven = is_proven, .arg = &o->proof[i]};
+	reader_submit(s->readers, &o->asked[i]);
+}
+
+static void
+test_mails_read_at_once_get_their_own_answers_from_children_of_their_own(void **state)
+{
+	struct state	*s = *state;
+	struct at_once	*o = arena_alloc(&s->arena, sizeof *o);
+	int		 pids[AT_ONCE];
+
+	for (int i = 0; i < AT_ONCE; i++)
+		submit(s, o, i, arena_printf(&s->arena, PLAIN "%sKind: approval\nClaims: %d\n",
+		    i % 3 == 0 ? "Proven: yes\n" : "", i % 5));
+	for (int i = 0; i < AT_ONCE; i++) {
+		reader_wait(s->readers, &o->asked[i]);
+		assert_false(o->asked[i].failed);
+		assert_int_equal(is_proven(&o->proof[i]), i % 3 == 0);
+		assert_int_equal(o->reading[i].found.count, i % 5);
+		assert_int_equal(sscanf(o->reading[i].message_id.p, "%d", &pids[i]), 1);
+	}
+	for (int i = 0; i < AT_ONCE; i += 3)
+		for (int j = 0; j < AT_ONCE; j++)
+			assert_true(j % 3 == 0 || pids[i] != pids[j]);
+}
+
+static void
+test_a_mail_that_ends_its_child_takes_no_other_with_it(void **state)
+{
+	static const struct { const char *act, *msg; } t[] = {
+		{ "segv", "the reader was killed by SIGSEGV twice" },
+		{ "noise", "the reader answered garbage twice" },
+		{ "hang", "the reader took too long twice" },
+		{ "kill", "the reader was killed from outside by SIGKILL" },
+	};
+	struct state *s = *state;
+
+	test_wall_ms = 300;
+	for (size_t k = 0; k < COUNT(t); k++) {
+		struct at_once *o = arena_alloc(&s->arena, sizeof *o);
+
+		for (int i = 0; i < AT_ONCE; i++)
+			submit(s, o, i, i % 7 != 3 ? PLAIN :
+			    arena_printf(&s->arena, PLAIN "Act: %s\n", t[k].act));
+		for (int i = 0; i < AT_ONCE; i++) {
+			reader_wait(s->readers, &o->asked[i]);
+			assert_int_equal(o->asked[i].failed, i % 7 == 3);
+			if (i % 7 == 3)
+				assert_string_equal(o->asked[i].why.msg, t[k].msg);
+		}
+	}
+}
+
+static void
+test_the_dns_is_only_asked_by_who_waits(void **state)
+{
+	static const char	*domains[] = {"vippsmobilepay.com", NULL};
+	struct state		*s = *state;
+	struct at_once		*o = arena_alloc(&s->arena, sizeof *o);
+
+	s->setup.domains = domains;
+	keys_asked = 0;
+	readers_keys(s->readers, key_none, NULL);
+	submit(s, o, 0, PLAIN "Prove-Act: ask:vippsmobilepay.com\n");
+	while (s->readers->slots[CHILD_PROVER][0].asked[0]->key_name == NULL)
+		reader_work(s->readers);
+	reader_work(s->readers);
+	assert_int_equal(keys_asked, 0);
+	reader_wait(s->readers, &o->asked[0]);
+	assert_int_equal(keys_asked, 1);
+	assert_string_equal(o->asked[0].why.msg, "the prover answered garbage twice");
+}
+
+static void
+test_what_was_forgotten_holds_nobody(void **state)
+{
+	struct state	*s = *state;
+	struct at_once	*o = arena_alloc(&s->arena, sizeof *o);
+	int		 served;
+
+	for (int i = 0; i < AT_ONCE; i++)
+		submit(s, o, i, PLAIN "Act: hang\n");
+	while (s->readers->slots[CHILD_UNTRUSTED][0].n == 0)
+		reader_work(s->readers);
+	reader_forget(s->readers);
+	served_by(s, PLAIN, false, &served);
+	assert_int_equal(served, 1);
 }
 
 static void
@@ -380,7 +489,7 @@ test_screening_answers_each_header(void **state)
 	assert_int_equal(reader_screen(s->readers, headers, N, candidate, &e), 0);
 	for (size_t i = 0; i < N; i++)
 		assert_int_equal(candidate[i], i % 3 == 0 || i == 1);
-	assert_int_equal(s->readers->child[CHILD_UNTRUSTED].served, 3);
+	assert_int_equal(s->readers->slots[CHILD_UNTRUSTED][0].child.served, 3);
 }
 
 static void
@@ -460,6 +569,10 @@ main(int argc, char **argv)
 		TEST(test_an_answer_that_was_not_asked_for_is_not_taken),
 		TEST(test_only_the_prover_proves),
 		TEST(test_a_prover_asks_for_few_keys_and_of_configured_domains_only),
+		TEST(test_mails_read_at_once_get_their_own_answers_from_children_of_their_own),
+		TEST(test_a_mail_that_ends_its_child_takes_no_other_with_it),
+		TEST(test_the_dns_is_only_asked_by_who_waits),
+		TEST(test_what_was_forgotten_holds_nobody),
 		TEST(test_no_descriptors_is_no_fault_of_the_mail),
 		TEST(test_screening_answers_each_header),
 		TEST(test_what_cannot_be_screened_is_a_candidate),
