@@ -379,8 +379,9 @@ db_lock_progress(struct db_lock *lock)
 
 	if (lock == NULL)
 		return;
-	if (lock->report != -1 && write(lock->report, "p", 1) == -1)
-		lock->told_ms = 0;	/* full: who listens has enough to read */
+	/* full: who listens has enough to read */
+	if (lock->report != -1 && write(lock->report, "p", 1) == -1 && errno != EAGAIN)
+		lock->report = -1;
 	if (lock->told_ms != 0 && now_ms - lock->told_ms < DB_PROGRESS_MS)
 		return;
 	lock->told_ms = now_ms;
