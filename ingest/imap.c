@@ -2,6 +2,7 @@
 #include "ingest/imap.h"
 
 #include <libetpan/libetpan.h>
+#include <libetpan/mailimap_id.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "base/clock.h"
 #include "ingest/idle.h"
+#include "base/log.h"
 
 /* Deadlines: long enough for a server that must first open every mail, short enough to end. */
 #define LOGOUT_MS	5000
@@ -24,8 +26,11 @@
 #define MAIL_SLACK	((size_t)4 * 1024)	/* per mail, for what surrounds its text */
 #define BODY_SLACK	((size_t)1024 * 1024)	/* servers round RFC822.SIZE, some generously */
 
-_Static_assert(IMAP_MAX_UIDS * sizeof("4294967295") < 8000 - 200,
-    "a FETCH must stay a line that servers take");
+/*
+ * Bytes of the set in one FETCH: RFC 2683 3.2.1.5 asks for lines of at most about 1,000, and servers
+ * were seen to refuse longer ones. Mails that follow one another take no more than one.
+ */
+#define SET_BYTES	800
 
 struct imap {
 	struct transport	*transport;
@@ -34,6 +39,7 @@ struct imap {
 	bool			 no_idle;	/* the server refused it */
 	unsigned		 idles;		/* how often it was asked to */
 	int64_t			 exists;	/* of the folder examined last */
+	bool			 known;		/* it was told who we are */
 	carray			*bodies;	/* strings of libetpan, until imap_release() */
 	/* the FETCH under way */
 	const uint32_t		*uids;
@@ -93,6 +99,29 @@ imap_failed(struct imap *im, int code, int no, const char *command, bool *refuse
 	return err_set(e, ERR_RETRY, "%s: the server's answer makes no sense", command);
 }
 
+/* [ALERT] in the answer to the command before: a person is meant to read it (RFC 9051 7.1). */
+static void
+alert_log(struct imap *im)
+{
+	struct mailimap_response_info *info = im->session->imap_response_info;
+	char text[201];
+
+	if (info == NULL || info->rsp_alert == NULL)
+		return;
+	snprintf(text, sizeof(text), "%s", info->rsp_alert);
+	log_warn("imap.alert", "text", text, NULL);
+	free(info->rsp_alert);	/* said once */
+	info->rsp_alert = NULL;
+}
+
+/* Before each command: its deadline and its budget. */
+static void
+command(struct imap *im, int64_t within_ms, size_t budget)
+{
+	alert_log(im);
+	transport_command(im->transport, within_ms, budget);
+}
+
 static void
 on_progress(size_t now, size_t all, void *arg)
 {
@@ -119,7 +148,7 @@ imap_open(const struct transport_login *login, struct imap **out, struct err *e)
 	/* without the first, libetpan ignores the second, in silence */
 	mailimap_set_progress_callback(im->session, on_progress, on_progress, im);
 	mailimap_set_msg_att_handler(im->session, on_att, im);
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	command(im, COMMAND_MS, COMMAND_BUDGET);
 	code =
 	    mailimap_connect(im->session, need(mailstream_new(transport_low(im->transport), 8192)));
 	if (!is_done(code)) {
@@ -139,7 +168,7 @@ imap_close(struct imap *im)
 	imap_release(im);
 	carray_free(im->bodies);
 	/* mailimap_free() says LOGOUT; to a broken server that would only wait */
-	transport_command(im->transport, im->broken ? 0 : LOGOUT_MS, COMMAND_BUDGET);
+	command(im, im->broken ? 0 : LOGOUT_MS, COMMAND_BUDGET);
 	mailimap_free(im->session);
 	transport_close(im->transport);
 	free(im);
@@ -233,7 +262,7 @@ imap_special(struct imap *im, const char *use, struct arena *a, const char **nam
 	int code;
 
 	*name = NULL;
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	command(im, COMMAND_MS, COMMAND_BUDGET);
 	code = mailimap_list(im->session, "", "*", &list);
 	for (clistiter *it = is_done(code) ? clist_begin(list) : NULL; it != NULL;
 	     it = clist_next(it)) {
@@ -248,6 +277,47 @@ imap_special(struct imap *im, const char *use, struct arena *a, const char **nam
 	return is_done(code) ? 0 : imap_failed(im, code, MAILIMAP_ERROR_LIST, "LIST", NULL, e);
 }
 
+static bool
+id_offered(struct imap *im)
+{
+	struct mailimap_capability_data *caps = NULL;
+	bool offered = false;
+
+	command(im, COMMAND_MS, COMMAND_BUDGET);
+	im->broken = !is_done(mailimap_capability(im->session, &caps)) || caps == NULL;
+	if (im->broken)
+		return false;
+	for (clistiter *it = clist_begin(caps->cap_list); it != NULL; it = clist_next(it)) {
+		const struct mailimap_capability *cap = clist_content(it);
+
+		offered = offered || (cap->cap_type == MAILIMAP_CAPABILITY_NAME &&
+		    cap->cap_data.cap_name != NULL && strcasecmp(cap->cap_data.cap_name, "ID") == 0);
+	}
+	mailimap_capability_data_free(caps);
+	return offered;
+}
+
+/*
+ * Says who we are (RFC 2971): NetEase (163.com) opens no folder for a client that has not. Only when
+ * a folder was refused, since it widens libetpan's parser and costs a round trip. False: no use.
+ */
+static bool
+id_say(struct imap *im)
+{
+	char *name = NULL, *version = NULL;
+	int code;
+
+	if (im->known || !id_offered(im))
+		return false;
+	im->known = true;
+	command(im, COMMAND_MS, COMMAND_BUDGET);
+	code = mailimap_id_basic(im->session, "approvals", APPROVALS_VERSION, &name, &version);
+	free(name);
+	free(version);
+	im->broken = !is_done(code) && code != MAILIMAP_ERROR_EXTENSION;
+	return is_done(code);
+}
+
 int
 imap_examine(struct imap *im, const char *name, struct imap_state *state, struct err *e)
 {
@@ -255,10 +325,12 @@ imap_examine(struct imap *im, const char *name, struct imap_state *state, struct
 	bool refused;
 	int code;
 
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	command(im, COMMAND_MS, COMMAND_BUDGET);
 	code = mailimap_examine(im->session, name);
 	if (!is_done(code)) {
 		imap_failed(im, code, MAILIMAP_ERROR_EXAMINE, "EXAMINE", &refused, e);
+		if (refused && id_say(im))
+			return imap_examine(im, name, state, e);
 		return err_in(e, "folder '%s'", name);
 	}
 	info = im->session->imap_selection_info;
@@ -267,8 +339,7 @@ imap_examine(struct imap *im, const char *name, struct imap_state *state, struct
 	im->exists = state->exists = info->sel_exists;
 	if (state->uidvalidity != 0 && info->sel_has_exists)
 		return 0;
-	im->broken = true;
-	return err_set(e, ERR_RETRY, "folder '%s': the server tells no %s", name,
+	return err_set(e, ERR_REJECT, "folder '%s': the server tells no %s", name,
 	    state->uidvalidity == 0 ? "UIDVALIDITY" : "EXISTS");
 }
 
@@ -402,7 +473,7 @@ imap_search(
 	int code;
 
 	*n = 0;
-	transport_command(im->transport, SEARCH_MS, SEARCH_BUDGET);
+	command(im, SEARCH_MS, SEARCH_BUDGET);
 	code = mailimap_uid_search(im->session, NULL, key, &list);
 	mailimap_search_key_free(key);
 	if (is_done(code) && list != NULL) {
@@ -441,6 +512,13 @@ date_ms(const struct mailimap_date_time *d)
 	return ms;
 }
 
+/* BODY[], not a part of it: an answer that comes late may be one to what was asked before. */
+static bool
+is_whole(const struct mailimap_section *section)
+{
+	return section == NULL || section->sec_spec == NULL;
+}
+
 static void
 take_static(struct imap *im, struct mailimap_msg_att_static *s, struct imap_item *item)
 {
@@ -459,7 +537,7 @@ take_static(struct imap *im, struct mailimap_msg_att_static *s, struct imap_item
 	case MAILIMAP_MSG_ATT_BODY_SECTION:
 		section = s->att_data.att_body_section;
 		if (section->sec_body_part == NULL || section->sec_length == 0 ||
-		    section->sec_origin_octet != 0)
+		    section->sec_origin_octet != 0 || is_whole(section->sec_section) != im->keep)
 			break;
 		item->text = (struct span){section->sec_body_part, section->sec_length};
 		if (im->keep) {	/* taken over: libetpan would free it when we return */
@@ -555,8 +633,27 @@ uid_set(const uint32_t *uids, size_t n)
 	return set;
 }
 
+/* How many of the mails fit one FETCH, which is all if they follow one another. */
+static size_t
+uids_fit(const uint32_t *uids, size_t n)
+{
+	size_t bytes = 0, i = 0;
+
+	while (i < n && bytes + sizeof("4294967295:4294967295,") < SET_BYTES) {
+		size_t end = i + 1;
+		char text[sizeof("4294967295:4294967295,")];
+
+		while (end < n && uids[end] == uids[end - 1] + 1)
+			end++;
+		bytes += (size_t)(end - i == 1 ? snprintf(text, sizeof(text), "%u,", uids[i]) :
+		    snprintf(text, sizeof(text), "%u:%u,", uids[i], uids[end - 1]));
+		i = end;
+	}
+	return i;
+}
+
 static int
-imap_fetch(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *uids, size_t n,
+fetch_some(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *uids, size_t n,
     imap_item_fn each, void *arg, struct err *e)
 {
 	struct mailimap_set *set = uid_set(uids, n);
@@ -572,12 +669,26 @@ imap_fetch(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *ui
 	if (is_done(code) && list != NULL)
 		mailimap_fetch_list_free(list);
 	mailimap_set_free(set);
-	mailimap_fetch_type_free(what);
 	/* NO: some mails could not be had; the caller sees which did not come */
 	if (is_done(code) ||
 	    (code == MAILIMAP_ERROR_UID_FETCH && transport_why(im->transport, e) == 0))
 		return 0;
 	return imap_failed(im, code, MAILIMAP_ERROR_UID_FETCH, "FETCH", NULL, e);
+}
+
+/* Takes `what` over. */
+static int
+imap_fetch(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *uids, size_t n,
+    imap_item_fn each, void *arg, struct err *e)
+{
+	int rc = 0;
+
+	for (size_t i = 0, some; i < n && rc == 0; i += some) {
+		some = uids_fit(uids + i, n - i);
+		rc = fetch_some(im, what, uids + i, some, each, arg, e);
+	}
+	mailimap_fetch_type_free(what);
+	return rc;
 }
 
 static struct mailimap_fetch_type *
@@ -609,8 +720,8 @@ imap_headers(
 		need(mailimap_section_new_header_fields(need(mailimap_header_list_new(names)))), 0,
 		IMAP_MAX_HEADER)));
 	im->keep = false;
-	transport_command(
-	    im->transport, FETCH_MS, n * (IMAP_MAX_HEADER + MAIL_SLACK) + COMMAND_BUDGET);
+	command(
+	    im, FETCH_MS, n * (IMAP_MAX_HEADER + MAIL_SLACK) + COMMAND_BUDGET);
 	return imap_fetch(im, what, uids, n, each, arg, e);
 }
 
@@ -624,8 +735,8 @@ imap_bodies(struct imap *im, const uint32_t *uids, size_t n, int64_t bytes, imap
 	mailimap_fetch_type_new_fetch_att_list_add(what,
 	    need(mailimap_fetch_att_new_body_peek_section(need(mailimap_section_new(NULL)))));
 	im->keep = true;
-	transport_command(
-	    im->transport, FETCH_MS + (int64_t)(budget / SLOWEST_BYTES) * CLOCK_SECOND, budget);
+	command(
+	    im, FETCH_MS + (int64_t)(budget / SLOWEST_BYTES) * CLOCK_SECOND, budget);
 	return imap_fetch(im, what, uids, n, each, arg, e);
 }
 

@@ -2,7 +2,7 @@
  * imap - the few IMAP commands of a pass; with transport the one door to libetpan
  *
  * To read: LIST, EXAMINE, UID SEARCH, UID FETCH, IDLE, NOOP and LOGOUT, and no extension that would
- * widen libetpan's parser. What changes something on the server stands at the end, for ingest/after
+ * widen libetpan's parser (ID only where a folder is refused). What changes something on the server stands at the end, for ingest/after
  * alone; EXPUNGE and CLOSE are not there, for they remove what others marked. What the server says
  * is not believed: answers are per UID, and the caller looks which of those it asked for did come.
  * Folder names are as on the wire (RFC 3501 5.1.3); imap_wire_name() makes them.
@@ -20,7 +20,7 @@
 #include "base/span.h"
 #include "ingest/transport.h"
 
-#define IMAP_MAX_UIDS	500	/* in one FETCH: its line stays under 8,000 bytes (RFC 7162 4) */
+#define IMAP_MAX_UIDS	500	/* asked for at once: bounds the answer */
 #define IMAP_MAX_HEADER	((size_t)16 * 1024)	/* of a mail; one that fills it is cut off */
 #define IMAP_MAX_NAME	255		/* bytes of a folder's name on the wire */
 
@@ -42,7 +42,7 @@ struct imap_state {
 	uint32_t	uidnext;	/* 0: the server does not say */
 	int64_t		exists;
 };
-/* ERR_REJECT if the server refuses this folder and the connection still works. */
+/* ERR_REJECT if the server refuses this folder, or does not number it, and the connection still works. */
 int	imap_examine(struct imap *, const char *name, struct imap_state *, struct err *);
 
 /*
