@@ -300,6 +300,7 @@ CREATE TABLE action (				-- one per mail whose fate was decided while its mailbo
 	missed		INTEGER NOT NULL DEFAULT 0,	-- how often the server did not show it
 	next_ms		INTEGER NOT NULL DEFAULT 0,
 	copied		INTEGER NOT NULL DEFAULT 0 CHECK (copied IN (0, 1, 2)),	-- a move by copying: 1 begun, 2 there
+	copies		INTEGER NOT NULL DEFAULT 0,	-- made, as the server said
 	copy_validity	INTEGER NOT NULL DEFAULT 0,	-- of the target: UIDVALIDITY and UIDNEXT before it was begun
 	copy_from	INTEGER NOT NULL DEFAULT 0,
 	made_ms		INTEGER NOT NULL,

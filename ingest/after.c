@@ -220,7 +220,7 @@ batch_begin(struct work *w, struct batch *b, struct err *e)
 		struct action *x = b->rows[i];
 
 		if (x->what == NULL || strcmp(x->what, b->what->word) != 0)
-			x->copied = ACTION_NOT_COPIED;
+			x->copied = ACTION_NOT_COPIED, x->copies = 0;
 		x->attempts++;
 		rc = action_begin(w->af->in->db, x->mail_id, b->what->word, e);
 	}
@@ -295,7 +295,14 @@ batch_change(struct work *w, const struct batch *b, struct action **todo, size_t
 	return imap_flag(w->af->imap, uids, n, flag_of(b->what), e);
 }
 
-/* On the server. -1 only for the database; what else went wrong is in b->why. */
+/* The pass ends: the database failed, or a signal asks for it. */
+static bool
+is_end(const struct err *why)
+{
+	return why->what == ERR_DATABASE || why->what == ERR_STOPPED;
+}
+
+/* On the server. -1: is_end(); what else went wrong is in b->why. */
 static int
 batch_act(struct work *w, struct batch *b, struct err *e)
 {
@@ -311,14 +318,14 @@ batch_act(struct work *w, struct batch *b, struct err *e)
 	err_set(&b->why, ERR_RETRY, "the server did not refuse, but it is not so");
 	b->accepted = batch_change(w, b, todo, n, &why) == 0;
 	if (!b->accepted) {
-		if (why.what == ERR_DATABASE || imap_broken(w->af->imap))
+		if (is_end(&why) || imap_broken(w->af->imap))
 			goto failed;
 		b->why = why;	/* some of it may have been done all the same */
 	}
 	if (batch_look(w, b, todo, &n, &why) == 0)
 		return 0;
 failed:
-	if (why.what == ERR_DATABASE) {
+	if (is_end(&why)) {
 		*e = why;
 		return -1;
 	}

@@ -759,27 +759,35 @@ change_done(struct imap *im, int code, int no, const char *command, struct err *
 	return is_done(code) ? 0 : imap_failed(im, code, no, command, &refused, e);
 }
 
+static void
+can_read(struct imap_can *can, clist *list)
+{
+	for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
+		const struct mailimap_capability *cap = clist_content(it);
+		const char *name =
+		    cap->cap_type == MAILIMAP_CAPABILITY_NAME ? cap->cap_data.cap_name : NULL;
+
+		can->move = can->move || (name != NULL && strcasecmp(name, "MOVE") == 0);
+		can->uidplus = can->uidplus || (name != NULL && strcasecmp(name, "UIDPLUS") == 0);
+	}
+}
+
+/* mailimap_capability() dies of an OK that brought no list. */
 int
 imap_can(struct imap *im, struct imap_can *can, struct err *e)
 {
-	struct mailimap_capability_data *caps = NULL;
+	const struct mailimap_connection_info *info;
 	int code = MAILIMAP_NO_ERROR;
 
 	if (!im->asked) {
 		transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-		code = mailimap_capability(im->session, &caps);
-		if (!is_done(code) || caps == NULL)
-			return imap_failed(im, code, MAILIMAP_ERROR_CAPABILITY, "CAPABILITY", NULL, e);
-		for (clistiter *it = clist_begin(caps->cap_list); it != NULL; it = clist_next(it)) {
-			const struct mailimap_capability *cap = clist_content(it);
-			const char *name = cap->cap_type == MAILIMAP_CAPABILITY_NAME ?
-			    cap->cap_data.cap_name : NULL;
-
-			im->can.move = im->can.move || (name != NULL && strcasecmp(name, "MOVE") == 0);
-			im->can.uidplus =
-			    im->can.uidplus || (name != NULL && strcasecmp(name, "UIDPLUS") == 0);
-		}
-		mailimap_capability_data_free(caps);
+		code = mailimap_custom_command(im->session, "CAPABILITY");
+		if (!is_done(code))
+			return imap_failed(im, code, MAILIMAP_ERROR_CUSTOM_COMMAND, "CAPABILITY", NULL, e);
+		info = im->session->imap_connection_info;
+		if (info == NULL || info->imap_capability == NULL)
+			return err_set(e, ERR_REJECT, "the server does not say what it can do");
+		can_read(&im->can, info->imap_capability->cap_list);
 		im->asked = true;
 	}
 	*can = im->can;
@@ -938,9 +946,17 @@ imap_copy(struct imap *im, const uint32_t *uids, size_t n, const char *folder, b
 int
 imap_create(struct imap *im, const char *folder, struct err *e)
 {
+	int code;
+
 	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-	return change_done(
-	    im, mailimap_create(im->session, folder), MAILIMAP_ERROR_CREATE, "CREATE", e);
+	code = mailimap_create(im->session, folder);
+	if (!is_done(code))
+		return change_done(im, code, MAILIMAP_ERROR_CREATE, "CREATE", e);
+	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
+	code = mailimap_subscribe(im->session, folder);
+	if (change_done(im, code, MAILIMAP_ERROR_SUBSCRIBE, "SUBSCRIBE", e) == -1 && im->broken)
+		return -1;
+	return 0;	/* refused: the folder is there all the same */
 }
 
 int

@@ -109,6 +109,7 @@ int	imap_move(struct imap *, const uint32_t *uids, size_t n, const char *folder,
 	    struct err *);
 int	imap_copy(struct imap *, const uint32_t *uids, size_t n, const char *folder, bool *missing,
 	    struct err *);
+/* And subscribes to it, or mail programs may not show it. */
 int	imap_create(struct imap *, const char *folder, struct err *);
 /* Removes those of them that have \\Deleted, and no others: only where there is UIDPLUS. */
 int	imap_uid_expunge(struct imap *, const uint32_t *uids, size_t n, struct err *);

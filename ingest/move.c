@@ -74,7 +74,7 @@ static void
 faces_match(struct action **list, size_t n, struct faces *ours, struct faces *there)
 {
 	for (size_t i = 0; i < n; i++)
-		for (size_t k = 0; k < there->n && list[i]->copied == ACTION_COPYING; k++)
+		for (size_t k = 0; k < there->n && list[i]->copied != ACTION_COPIED; k++)
 			if (!there->list[k].used && is_like(&ours->list[i], &there->list[k])) {
 				there->list[k].used = true;
 				list[i]->copied = ACTION_COPIED;
@@ -133,7 +133,7 @@ select_again(struct move *m, struct err *e)
 	return err_set(e, ERR_RETRY, "the folder was numbered anew meanwhile");
 }
 
-/* Those begun earlier: copied, or not. */
+/* Those of which a copy was begun or made: is it there? */
 static int
 copies_find(struct move *m, struct action **all, size_t count, struct err *e)
 {
@@ -145,7 +145,8 @@ copies_find(struct move *m, struct action **all, size_t count, struct err *e)
 	int rc;
 
 	for (size_t i = 0; i < count; i++)
-		if (all[i]->copied == ACTION_COPYING)
+		if (all[i]->copied == ACTION_COPYING ||
+		    (all[i]->copied == ACTION_NOT_COPIED && all[i]->copies > 0))
 			list[n++] = all[i];
 	if (n == 0)
 		return 0;
@@ -179,6 +180,7 @@ target_make(struct move *m, struct imap_state *state, struct err *e)
 	return imap_status(m->imap, m->to, state, e);
 }
 
+/* All of them are then being copied, or were, as the server says; copies_find() looks. */
 static int
 copies_make(struct move *m, struct action **all, size_t count, struct err *e)
 {
@@ -189,7 +191,7 @@ copies_make(struct move *m, struct action **all, size_t count, struct err *e)
 	size_t n = 0;
 
 	for (size_t i = 0; i < count; i++)
-		if (all[i]->copied == ACTION_NOT_COPIED)
+		if (all[i]->copied == ACTION_NOT_COPIED && all[i]->copies < MOVE_MAX_COPIES)
 			list[n++] = all[i];
 	if (n == 0)
 		return 0;
@@ -198,13 +200,15 @@ copies_make(struct move *m, struct action **all, size_t count, struct err *e)
 	for (size_t i = 0; i < n; i++) {
 		uids[i] = list[i]->uid;
 		list[i]->copied = ACTION_COPYING;
+		if (list[i]->copies > 0 && list[i]->copy_validity == target.uidvalidity)
+			continue;	/* an earlier one may yet be shown */
 		list[i]->copy_validity = target.uidvalidity;
 		list[i]->copy_from = target.uidnext;
 	}
 	if (rows_write(m->db, list, n, e) == -1 || imap_copy(m->imap, uids, n, m->to, &missing, e) == -1)
 		return -1;
 	for (size_t i = 0; i < n; i++)
-		list[i]->copied = ACTION_COPIED;
+		list[i]->copies++;
 	return rows_write(m->db, list, n, e);
 }
 
@@ -212,13 +216,20 @@ static int
 by_copying(struct move *m, struct action **list, size_t n, struct err *e)
 {
 	uint32_t uids[IMAP_MAX_UIDS];
+	size_t copied = 0;
 
-	for (size_t i = 0; i < n; i++)
-		uids[i] = list[i]->uid;
 	if (copies_find(m, list, n, e) == -1 || copies_make(m, list, n, e) == -1 ||
-	    imap_flag(m->imap, uids, n, "\\Deleted", e) == -1)
+	    copies_find(m, list, n, e) == -1)
 		return -1;
-	return imap_uid_expunge(m->imap, uids, n, e);
+	for (size_t i = 0; i < n; i++)
+		if (list[i]->copied == ACTION_COPIED)
+			uids[copied++] = list[i]->uid;
+	if (copied > 0 && (imap_flag(m->imap, uids, copied, "\\Deleted", e) == -1 ||
+			      imap_uid_expunge(m->imap, uids, copied, e) == -1))
+		return -1;
+	if (copied == n)
+		return 0;
+	return err_set(e, ERR_REJECT, "the server says that it copied a mail, but does not show the copy");
 }
 
 static int

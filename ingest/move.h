@@ -1,16 +1,19 @@
 /*
  * move - mails to another folder: by MOVE (RFC 6851), else by COPY, \Deleted and UID EXPUNGE (RFC 4315)
  *
- * Never by EXPUNGE or CLOSE, which would remove what others marked as \Deleted. A copy is not made twice: before
- * one is begun, that is committed together with what the target would number next; if it is not known how that
- * ended, the mails that came into the target since are compared (size and the header fields of step one) first.
- * So a mail is never lost, and is doubled only where a server shows a copy unlike its original.
+ * Never by EXPUNGE or CLOSE, which would remove what others marked as \Deleted. Before a copy is begun, that is
+ * committed together with what the target would number next; and a mail is removed only when a mail like it (size
+ * and the header fields of step one) was seen in the target, from there on. If it is not known how a copying ended,
+ * that look comes first, so that none is made twice. So a mail is never lost, whatever the server says, and is
+ * copied more than once only where a copy is not shown or is unlike its original, MOVE_MAX_COPIES times then.
  */
 #ifndef INGEST_MOVE_H
 #define INGEST_MOVE_H
 
 #include "ingest/imap.h"
 #include "store/action.h"
+
+#define MOVE_MAX_COPIES	3	/* of a mail, without one being seen: then a person must look */
 
 struct move {
 	struct db	*db;

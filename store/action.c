@@ -39,6 +39,7 @@ action_due(struct db *db, int64_t epoch_id, uint32_t after, int64_t now_ms, stru
 		x->attempts = (int)row_int(&r);
 		x->missed = (int)row_int(&r);
 		x->copied = (int)row_int(&r);	/* CHECKed by the table */
+		x->copies = (int)row_int(&r);
 		x->copy_validity = (uint32_t)row_int(&r);
 		x->copy_from = (uint32_t)row_int(&r);
 	}
@@ -73,7 +74,8 @@ int
 action_copy(struct db *db, const struct action *x, struct err *e)
 {
 	return sql_write(db, SQL_ACTION_COPY,
-	    ARGS(arg_int(x->mail_id), arg_int(x->copied), arg_int(x->copy_validity), arg_int(x->copy_from)),
+	    ARGS(arg_int(x->mail_id), arg_int(x->copied), arg_int(x->copies), arg_int(x->copy_validity),
+		arg_int(x->copy_from)),
 	    e);
 }
 

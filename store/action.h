@@ -30,7 +30,8 @@ struct action {
 	enum action_fate	 fate;
 	const char		*what;		/* done or tried last; NULL: nothing yet */
 	int			 attempts, missed;
-	enum { ACTION_NOT_COPIED, ACTION_COPYING, ACTION_COPIED } copied;
+	enum { ACTION_NOT_COPIED, ACTION_COPYING, ACTION_COPIED } copied;	/* COPIED: seen in the target */
+	int			 copies;	/* made, as the server said */
 	uint32_t		 copy_validity, copy_from;	/* of the target, before the copying was begun */
 };
 

@@ -437,6 +437,20 @@ class Session:
             answer = [*self.news(), b"OK done"]
         return answer
 
+    def do_status(self, rest):
+        folder = self.server.folders.get(re.match(rb'"?([^" ]*)', rest)[1].decode())
+        if folder is None:
+            return [b"NO [NONEXISTENT] no such folder"]
+        return [b"* STATUS %s (UIDVALIDITY %d UIDNEXT %d)\r\n" % (rest.split(b" ")[0], folder.uidvalidity, folder.uidnext),
+            b"OK done"]
+
+    def do_create(self, rest):
+        self.server.folders[rest.strip(b'"').decode()] = Folder(uidvalidity=3000)
+        return [b"OK done"]
+
+    def do_subscribe(self, rest):
+        return [b"OK done"]
+
     def do_expunge(self, rest):
         gone = [mail for _, mail in self.uids(rest) if "\\Deleted" in mail.flags]
         self.folder.mails = [mail for mail in self.folder.mails if mail not in gone]

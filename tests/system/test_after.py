@@ -235,6 +235,23 @@ def test_what_the_server_refuses_is_tried_until_it_does_it(make_server):
     assert {row[0] for row in actions(world, "state")} == {"done"}
 
 
+@pytest.mark.clock
+@pytest.mark.parametrize("can", ["UIDPLUS MOVE", "UIDPLUS"], ids=["move", "copy"])
+def test_a_target_that_refuses_leaves_the_mail_where_it_is_until_it_takes_it(make_server, can):
+    world = make_server(PLAIN + can + "\n  " + ACL)
+    three = Three(world)
+    world.mailbox["after"] = {"read": "move:Done"}
+    with Look(world) as look:
+        look.imap.create("Done")
+    rights(world, "lr", "Done")  # nothing may be put there
+    at = time.time()
+    assert "mailbox.after-failing" in passes(world, at=at, status=3).err
+    assert flags(world).keys() == set(three.ids) and flags(world, "Done") == {}
+    rights(world, "lrswitek", "Done")
+    assert "mailbox.after-recovered" in passes(world, at=at + 2 * MINUTE).err
+    assert flags(world, "Done") == {three.ids[0]: set()} and flags(world).keys() == set(three.ids[1:])
+
+
 def held_then_accepted(world):
     """A mail with something to be done to it, before any pass knows."""
     world.know("234567", "987654325")
