@@ -468,6 +468,19 @@ headers_make(const struct http_request *req, struct arena *a, struct curl_slist 
 	return 0;
 }
 
+/* CURLOPT_XFERINFOFUNCTION: called at least once a second; not 0 ends the request. */
+static int
+request_stopped(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+	const struct http_request *req = data;
+
+	(void)a;
+	(void)b;
+	(void)c;
+	(void)d;
+	return *req->stop;
+}
+
 static CURLcode
 set_request(CURL *h, const struct http_request *req, struct curl_slist *headers, struct answer *w,
     char *words)
@@ -484,6 +497,11 @@ set_request(CURL *h, const struct http_request *req, struct curl_slist *headers,
 	SET(CURLOPT_HEADERFUNCTION, answer_header);
 	SET(CURLOPT_HEADERDATA, w);
 	SET(CURLOPT_ERRORBUFFER, words);
+	if (req->stop != NULL) {
+		SET(CURLOPT_NOPROGRESS, 0L);
+		SET(CURLOPT_XFERINFOFUNCTION, request_stopped);
+		SET(CURLOPT_XFERINFODATA, req);
+	}
 	if (post) {
 		SET(CURLOPT_POST, 1L);
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.n);
@@ -545,6 +563,8 @@ answer_take(CURL *h, CURLcode rc, const struct http_request *req, const char *wo
 	if (w->body_full && !req->cut)
 		return err_set(e, ERR_REJECT, "%s: an answer of more than %zu bytes",
 		    http_host(req->url, a), w->max_body);
+	if (rc == CURLE_ABORTED_BY_CALLBACK)
+		return err_what(e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
 	if (rc != CURLE_OK && !w->body_full)
 		return http_failed(rc, words, req->url, e);
 	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);

@@ -52,6 +52,7 @@ struct http_request {
 	int64_t				 total_ms;	/* 0: HTTP_TOTAL_MS */
 	size_t				 max_body;	/* 0: HTTP_MAX_BODY; more cuts, see `cut` */
 	bool				 cut;		/* keep what fits instead of failing */
+	volatile const int		*stop;		/* not 0: given up within a second, ERR_STOPPED; may be NULL */
 };
 
 struct http_response {

@@ -47,6 +47,14 @@ check_webhook(struct check *c, const struct endpoint *ep)
 	arena_free(&a);
 }
 
+static const char *
+folder_of(struct arena *a, const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? arena_textn(a, path, (size_t)(slash - path) + 1) : ".";
+}
+
 static void
 check_oauth(struct check *c, const char *mailbox, const struct oauth_conf *o)
 {
@@ -55,6 +63,9 @@ check_oauth(struct check *c, const char *mailbox, const struct oauth_conf *o)
 	check_secret(c, arena_printf(a, "mailbox %s: client_secret_file", mailbox), o->client_secret);
 	check_secret(c, arena_printf(a, "mailbox %s: refresh_token_file (`approvals oauth login %s` makes it)",
 	    mailbox, mailbox), o->refresh_token);
+	if (o->refresh_token.name && access(folder_of(a, o->refresh_token.name), W_OK | X_OK) == -1)
+		problem(c, arena_printf(a, "mailbox %s: refresh_token_file: its folder must be writable: %s", mailbox,
+		    o->refresh_token.name), strerror(errno));
 	if (o->command && access(o->command[0], X_OK) == -1)
 		problem(c, arena_printf(a, "mailbox %s: token_command: %s", mailbox, o->command[0]), strerror(errno));
 }
@@ -120,8 +131,8 @@ check_proof(struct check *c)
 static void
 check_database(struct check *c)
 {
-	const char	*path = c->app->set.database, *slash = strrchr(path, '/');
-	const char	*folder = slash ? arena_textn(&c->app->arena, path, (size_t)(slash - path) + 1) : ".";
+	const char	*path = c->app->set.database;
+	const char	*folder = folder_of(&c->app->arena, path);
 
 	if (access(folder, W_OK | X_OK) == -1)
 		problem(c, arena_printf(&c->app->arena, "database: folder %s", folder), strerror(errno));

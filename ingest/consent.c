@@ -175,7 +175,7 @@ consent_finish(const struct oauth_conf *c, const struct consent *consent, const 
 	oauth_form_add(&form, "redirect_uri", CONSENT_REDIRECT);
 	oauth_form_add(&form, "code_verifier", consent->verifier);
 	if (rc == 0)
-		rc = oauth_ask(c, &form, now_ms, &a, &answer, e);
+		rc = oauth_ask(c, &form, NULL, now_ms, &a, &answer, e);
 	if (rc == 0 && answer.refresh_token == NULL)
 		rc = err_set(e, ERR_REJECT, "the server gave no refresh token: Microsoft wants"
 		    " offline_access in scope, Google access_type=offline&prompt=consent in auth_url");

@@ -12,6 +12,7 @@
 #include "ingest/secret.h"
 
 #define ANSWER_BYTES	65536	/* of a token endpoint; real ones have under 10 KiB */
+#define ASK_MS		15000	/* a whole request to it */
 #define MAX_ERROR	40	/* bytes of an error's code that are shown */
 #define CODE_DIGITS	9	/* of an AADSTS code; today's have 5 to 7 */
 
@@ -317,8 +318,8 @@ client_add(const struct oauth_conf *c, struct arena_buf *form, struct arena *a, 
 }
 
 int
-oauth_ask(const struct oauth_conf *c, struct arena_buf *form, int64_t now_ms, struct arena *a,
-    struct oauth_answer *out, struct err *e)
+oauth_ask(const struct oauth_conf *c, struct arena_buf *form, volatile const int *stop,
+    int64_t now_ms, struct arena *a, struct oauth_answer *out, struct err *e)
 {
 	static const struct http_header headers[] = {
 	    {"Content-Type", "application/x-www-form-urlencoded"}, {"Accept", "application/json"}};
@@ -326,7 +327,9 @@ oauth_ask(const struct oauth_conf *c, struct arena_buf *form, int64_t now_ms, st
 	    .url = c->token_url,
 	    .headers = headers,
 	    .header_count = COUNT(headers),
-	    .max_body = ANSWER_BYTES};
+	    .total_ms = ASK_MS,
+	    .max_body = ANSWER_BYTES,
+	    .stop = stop};
 	const char *host = http_host(c->token_url, a);
 	struct http_response res;
 	struct http *http;
@@ -352,13 +355,13 @@ oauth_ask(const struct oauth_conf *c, struct arena_buf *form, int64_t now_ms, st
 }
 
 static int
-by_client(const struct oauth_conf *c, int64_t now_ms, struct arena *a, struct oauth_answer *out,
-    struct err *e)
+by_client(const struct oauth_conf *c, volatile const int *stop, int64_t now_ms, struct arena *a,
+    struct oauth_answer *out, struct err *e)
 {
 	struct arena_buf form = {.arena = a};
 
 	oauth_form_add(&form, "grant_type", "client_credentials");
-	return oauth_ask(c, &form, now_ms, a, out, e);
+	return oauth_ask(c, &form, stop, now_ms, a, out, e);
 }
 
 /* Read under the lock: another mailbox of this account may just have had it replaced. */
@@ -373,7 +376,8 @@ by_refresh_locked(const struct oauth_conf *c, struct secret *file, int64_t now_m
 		return err_in(e, "refresh_token_file (`approvals oauth login` makes it)");
 	oauth_form_add(&form, "grant_type", "refresh_token");
 	oauth_form_add(&form, "refresh_token", old);
-	if (oauth_ask(c, &form, now_ms, a, out, e) == -1)
+	/* not to be stopped: the answer may be all that there is instead of the old one */
+	if (oauth_ask(c, &form, NULL, now_ms, a, out, e) == -1)
 		return -1;
 	if (out->refresh_token == NULL || strcmp(out->refresh_token, old) == 0)
 		return 0;
@@ -529,7 +533,7 @@ oauth_token(const struct oauth_conf *c, bool fresh, volatile const int *stop, in
 	else if (c->refresh_token.name != NULL)
 		rc = by_refresh(c, stop, now_ms, a, &answer, e);
 	else
-		rc = by_client(c, now_ms, a, &answer, e);
+		rc = by_client(c, stop, now_ms, a, &answer, e);
 	if (rc == -1)
 		return -1;
 	cache_put(c, &answer, now_ms, a);

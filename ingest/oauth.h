@@ -3,7 +3,7 @@
  *
  * A token comes by client credentials (4.4), by a refresh token (6), or from a command. A refresh
  * token that the server replaced is saved before the access token that came with it is used: when
- * we are killed between its answer and the rename, the old one is all there is, and a server that
+ * we are killed between its answer and the write, the old one is all there is, and a server that
  * lets it be used once only asks for `oauth login` again. Access tokens are kept in a file of mode
  * 0600 beside the database (never in it) for their life minus a margin.
  * Nothing that a server says is shown but codes: it may quote what it was sent.
@@ -44,14 +44,17 @@ struct oauth_token {
 int	oauth_token(const struct oauth_conf *, bool fresh, volatile const int *stop, int64_t now_ms,
 	    struct arena *, struct oauth_token *, struct err *);
 
-/* One request to token_url; `form` is wiped. What it answers, or the error that it means. */
+/*
+ * One request to token_url; `form` gets the client's own parameters, and is wiped. What it answers,
+ * or the error that it means.
+ */
 struct oauth_answer {
 	const char	*access_token;	/* printable ASCII */
 	const char	*refresh_token;	/* NULL: none came */
 	int64_t		 life_s;	/* of the access token; -1: not said */
 };
-int	oauth_ask(const struct oauth_conf *, struct arena_buf *form, int64_t now_ms, struct arena *,
-	    struct oauth_answer *, struct err *);
+int	oauth_ask(const struct oauth_conf *, struct arena_buf *form, volatile const int *stop,
+	    int64_t now_ms, struct arena *, struct oauth_answer *, struct err *);
 /* Adds key=value, percent-encoded (a URL's query has the same form). */
 void	oauth_form_add(struct arena_buf *, const char *key, const char *value);
 

@@ -172,6 +172,21 @@ def test_two_mailboxes_of_one_account_do_not_use_up_each_others_refresh_token(wo
     assert world.oauth.grants == ["refresh_token"] * 4
 
 
+@pytest.mark.plain
+@pytest.mark.parametrize("which", ["the-refresh-token", "the-kept-token"])
+def test_a_kill_while_a_token_is_saved_loses_no_refresh_token(world, which):
+    """Killed at the rename of the first or second file: a server that takes a token once only is still content."""
+    path = by_refresh_token(world)
+    when = {"the-refresh-token": 1, "the-kept-token": 2}[which]
+    killed = world.run("ingest", before=["strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=rename", "-e",
+        f"inject=rename:signal=SIGKILL:when={when}"])
+    assert "worker.killed" in killed.err and world.oauth.grants == ["refresh_token"], killed
+    assert not cache(world).exists()
+    ingested(world)
+    assert world.oauth.grants == ["refresh_token"] * 2 and path.read_text().strip() in world.oauth.refreshable
+    assert sorted(world.dir.glob("*.new")) == []
+
+
 # ---- a command
 
 COMMAND = """#!/usr/bin/python3
@@ -310,19 +325,20 @@ def test_a_changed_secret_that_is_refused_too_has_three_tries_of_its_own(world):
     assert tries == [3, 3]
 
 
-@pytest.mark.parametrize("code", ["UNAVAILABLE", "INUSE", "LIMIT", "SERVERBUG"])
-@pytest.mark.parametrize("where", ["token", "introspection"])
-def test_a_server_that_cannot_say_now_has_not_refused(world, where, code):
-    """However often: it is tried in each pass, and no login is called refused."""
-    if where == "introspection" and code != "UNAVAILABLE":
-        pytest.skip("Dovecot says UNAVAILABLE whatever its OAuth server's trouble")
+@pytest.mark.parametrize("where, fault", [
+    ("token", web.status(503, b'{"error": "temporarily_unavailable"}')),
+    ("token", web.status(400, b'{"error": "invalid_request", "error_description": "AADSTS90033: x"}')),
+    ("token", web.status(429, b"<html>slow down</html>", "text/html")),
+    ("token", web.status(200, b"<html>maintenance</html>", "text/html")),
+    ("token", web.close),
+    ("introspection", web.status(500, b"")),
+], ids=["busy", "microsoft-transient", "limit", "html", "closed", "imap-unavailable"])
+def test_a_server_that_cannot_say_now_has_not_refused(world, where, fault):
+    """However often: it is tried in each pass, and no login is called refused. Dovecot answers [UNAVAILABLE]."""
     if where == "token":
-        world.oauth.fault = {"UNAVAILABLE": web.status(503, b'{"error": "temporarily_unavailable"}'),
-            "INUSE": web.status(400, b'{"error": "invalid_request", "error_description": "AADSTS90033: x"}'),
-            "LIMIT": web.status(429, b"<html>slow down</html>", "text/html"),
-            "SERVERBUG": web.close}[code]
+        world.oauth.fault = fault
     else:
-        world.oauth.introspect_fault = web.status(500, b"")
+        world.oauth.introspect_fault = fault
     for _ in range(5):
         assert world.run("ingest").status == 0
     assert world.events("mailbox.failing") == [] and world.count("refusal") == 0
@@ -441,3 +457,33 @@ def test_no_token_is_seen_anywhere_but_in_its_own_file(signing):
     canaries = [*world.oauth.issued, world.oauth.client_secret, *world.canaries()]
     everything = "".join(seen).encode() + kept
     assert [canary for canary in canaries if canary.encode() in everything] == []
+
+
+@pytest.mark.parametrize("mechanism", ["xoauth2", "oauthbearer"])
+def test_a_refused_token_is_a_refused_login_by_either_mechanism(world, ca, certificate, mechanism):
+    """XOAUTH2's challenge and OAUTHBEARER's are understood; one new token is tried when a kept one is refused."""
+    with imap.Dovecot(certificate, mechanisms=mechanism, oauth=world.oauth.url, ca=ca.file) as server:
+        server.add_user(world.user)
+        world.mailbox["url"] = server.url
+        ingested(world)
+        world.oauth.user = "another"
+        result = world.run("ingest")
+    assert result.status == 12 and "the server refused the token" in result.err, result
+    assert world.oauth.grants == ["client_credentials"] * 2
+
+
+@pytest.mark.plain
+def test_a_stop_ends_the_wait_for_a_token(world):
+    """Client credentials cost nothing; a refresh token's answer is waited for, since it may be all there is."""
+    world.oauth.fault = web.hang
+    process = world.start("ingest")
+    try:
+        deadline = time.monotonic() + 30
+        while not world.oauth.grants and time.monotonic() < deadline:
+            pass
+        process.terminate()
+        out, err = process.communicate(timeout=10)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 75, (process.returncode, err)

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "ingest/command.h"
@@ -167,6 +168,52 @@ a_folder_that_cannot_be_written_is_an_error_of_the_configuration(void **state)
 	assert_int_equal(secret_save(f->path, arena_printf(&f->a, "%*s", CONF_MAX_SECRET, "x"), &f->e), -1);
 }
 
+static char *
+new_path(struct fixture *f)
+{
+	return arena_printf(&f->a, "%s.new", f->path);
+}
+
+static void
+left_behind(struct fixture *f, const char *bytes, size_t n, time_t old, mode_t mode)
+{
+	struct timespec times[2] = {{.tv_sec = time(NULL) - old}, {.tv_sec = time(NULL) - old}};
+	FILE *file = fopen(new_path(f), "w");
+
+	fwrite(bytes, 1, n, file);
+	fclose(file);
+	assert_int_equal(chmod(new_path(f), mode), 0);
+	assert_int_equal(utimensat(AT_FDCWD, new_path(f), times, 0), 0);
+}
+
+static void
+what_a_killed_writer_left_whole_counts_and_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { const char *name, *bytes; size_t n; time_t old; bool counts; mode_t mode; } t[] = {
+		{ "whole and newer", "new\n", 4, -10, true, 0600 },
+		{ "whole, but the secret was replaced since", "new\n", 4, 100, false, 0600 },
+		{ "others could write it", "new\n", 4, -10, false, 0620 },
+		{ "only the room was taken", "\0\0\0\0", 4, -10, false, 0600 },
+		{ "cut short", "new\0\0", 5, -10, false, 0600 },
+		{ "no end of line", "new", 3, -10, false, 0600 },
+		{ "nothing", "", 0, -10, false, 0600 },
+		{ "an end of line alone", "\n", 1, -10, false, 0600 },
+	};
+	struct secret *s;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		unlink(f->path);
+		assert_int_equal(secret_save(f->path, "old", &f->e), 0);
+		left_behind(f, t[i].bytes, t[i].n, t[i].old, t[i].mode);
+		assert_int_equal(secret_open(f->path, NULL, &s, &f->e), 0);
+		if (strcmp(content(f), t[i].counts ? "new" : "old") != 0)
+			fail_msg("%s: '%s'", t[i].name, content(f));
+		secret_close(s);
+		assert_int_equal(files(f), 1);
+	}
+}
+
 static void
 two_writers_come_one_after_the_other(void **state)
 {
@@ -180,9 +227,10 @@ two_writers_come_one_after_the_other(void **state)
 	assert_int_equal(pipe(ready), 0);
 	if ((pid = fork()) == 0) {	/* before it is locked: a descriptor of ours would keep the lock */
 		struct secret *other;
-		int dir = open(f->dir, O_RDONLY);
+		int fd;
 
-		if (read(go[0], &byte, 1) != 1 || flock(dir, LOCK_EX | LOCK_NB) == 0)	/* ours is held */
+		if (read(go[0], &byte, 1) != 1 || (fd = open(new_path(f), O_RDONLY)) == -1 ||
+		    flock(fd, LOCK_EX | LOCK_NB) == 0)	/* ours is held */
 			_exit(1);
 		if (write(ready[1], "x", 1) != 1 || secret_open(f->path, NULL, &other, &f->e) != 0)
 			_exit(2);
@@ -335,6 +383,7 @@ main(void)
 		WITH(a_full_disk_is_known_before_the_old_secret_is_given_up),
 		WITH(a_disk_that_fails_in_the_middle_leaves_the_old_secret),
 		WITH(a_folder_that_cannot_be_written_is_an_error_of_the_configuration),
+		WITH(what_a_killed_writer_left_whole_counts_and_nothing_else),
 		WITH(two_writers_come_one_after_the_other),
 		WITH(a_stop_ends_the_wait_for_another_writer),
 		WITH(a_stamp_changes_with_the_file_and_not_with_a_start),
