@@ -116,6 +116,18 @@ check-kill:	# `run` killed at every moment at which it touches the world, and ru
 	$(MAKE) $(JOBS) all $(STOPPER)
 	$(PYTHON) tests/kill/campaign.py $(if $(FROM),--from $(FROM)) $(if $(POINT),--point $(POINT)) $(if $(AFTER),--after $(AFTER)) $(if $(COPIES),--copies)
 
+# What is about mailboxes, with the other server, and by STARTTLS with both.
+IMAP	:= $(wildcard $(addprefix tests/system/test_,$(addsuffix .py,after big_mailbox certificates crash dialogue dns history login \
+	loop main_job mail_commands operation outages samples secrets watch)))
+STARTTLS := tests/system/test_main_job.py tests/system/test_history.py
+check-servers:	# the system tests of mailboxes with Cyrus IMAP too (unpacked under build/cyrus)
+	tests/needs.sh test
+	$(MAKE) $(JOBS) all
+	APPROVALS_IMAP=dovecot+starttls $(PYTHON) -m pytest -q $(STARTTLS)
+	@if tests/needs.sh cyrus; then for way in "cyrus $(IMAP)" "cyrus+starttls $(STARTTLS)"; do \
+		APPROVALS_IMAP=$${way%% *} $(PYTHON) -m pytest -q -rs $${way#* } || exit; done; \
+	else test $$? = 77 && echo 'check-servers: NOT RUN with Cyrus IMAP: see above'; fi
+
 SECONDS	?= 60
 fuzz:	# make fuzz SECONDS=600 TARGET=html: libFuzzer, ASan and UBSan look for what breaks; as many targets at once as cores
 	tests/needs.sh lint
@@ -156,5 +168,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
+.PHONY: force all unit check check-servers $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
 .DELETE_ON_ERROR:

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what is lacking for a target of the Makefile, and nothing if all is there (then no network is used).
-#   tests/needs.sh build|test|demo|lint|bench
+#   tests/needs.sh build|test|demo|lint|bench|cyrus     (cyrus: 77 where it cannot be had)
 # Debian and Ubuntu: apt-get, as root or through sudo. Elsewhere it says what to install.
 # Nothing that it installs starts as a system service: policy-rc.d refuses, for that one apt-get.
 set -euo pipefail
@@ -99,6 +99,37 @@ need() { # need PACKAGES PROGRAMS MODULES: the same need, for Debian and for oth
     fi
 }
 
+# Cyrus IMAP's packages exclude Dovecot's: the two that matter are unpacked under build/cyrus and run from there;
+# only the libraries that they need are installed.
+need_cyrus() {
+    local dir=build/cyrus libraries package
+    [ ! -x "$dir/root/usr/lib/cyrus/bin/master" ] || return 0
+    if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+        say 'Cyrus IMAP is unpacked from packages of Debian, which this is not'
+        exit 77
+    fi
+    if [ "$(id -u)" != 0 ]; then
+        say 'the libraries of Cyrus IMAP are installed by root only'
+        exit 77
+    fi
+    rm -rf "$dir" && mkdir -p "$dir"
+    if ! (cd "$dir" && apt-get download -q -o APT::Sandbox::User=root cyrus-imapd cyrus-common) >"$dir/log" 2>&1; then
+        say 'apt-get update' # never done here, or long ago
+        apt-get update -qq >"$dir/log" 2>&1 || { tail -n 20 "$dir/log" >&2 && stop 'apt-get update failed'; }
+        (cd "$dir" && apt-get download -q -o APT::Sandbox::User=root cyrus-imapd cyrus-common) >"$dir/log" 2>&1 ||
+            { tail -n 20 "$dir/log" >&2 && stop 'apt-get download failed'; }
+    fi
+    # of alternatives the first; libclamav (large) is for a program of its that we do not run
+    libraries=$(dpkg-deb -f "$dir"/cyrus-common_*.deb Depends | tr ',' '\n' |
+        sed -n 's/^ *\(lib[^ (|]*\).*/\1/p' | grep -v '^libclamav')
+    # shellcheck disable=SC2086
+    need_packages $libraries
+    for package in "$dir"/*.deb; do
+        dpkg-deb -x "$package" "$dir/new"
+    done
+    mv "$dir/new" "$dir/root"
+}
+
 # The packages of FOLDER/package.json: once; again only when the lock file is newer.
 need_npm() { # need_npm FOLDER
     local mark=$1/node_modules/.package-lock.json
@@ -124,13 +155,14 @@ case $what in
         need "$BENCH" 'python3 taskset' ''
         (need_npm tests/bench) || say 'no packages of npm: their parsers are not run'
         ;;
+    cyrus) need_cyrus ;;
     lint) need "$LINT" 'clang clang-tidy clang-format shellcheck mandoc git' '' ;;
     as-root)
         shift
         install_as_root "$@"
         ;;
     *)
-        echo 'usage: tests/needs.sh build|test|demo|lint|bench' >&2
+        echo 'usage: tests/needs.sh build|test|demo|lint|bench|cyrus' >&2
         exit 2
         ;;
 esac

@@ -12,8 +12,8 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent))
 
 from servers import ca as certificates  # noqa: E402
-from servers import dovecot as imap  # noqa: E402
 from servers import hostile_imap  # noqa: E402
+from servers import imap  # noqa: E402
 from servers import samples as sample_mails  # noqa: E402
 from servers import world as worlds  # noqa: E402
 
@@ -21,7 +21,7 @@ BIG = bool(os.environ.get("APPROVALS_BIG"))
 
 
 def pytest_report_header(config):
-    return f"approvals: {worlds.PROGRAM}{' (sanitized)' if worlds.is_sanitized() else ''}{', big' if BIG else ''}"
+    return f"approvals: {worlds.PROGRAM}{' (sanitized)' if worlds.is_sanitized() else ''} with {imap.NAME}{', big' if BIG else ''}"
 
 
 def pytest_sessionstart(session):
@@ -70,7 +70,7 @@ def certificate(ca):
 
 @pytest.fixture(scope="session")
 def dovecot(certificate):
-    with imap.Dovecot(certificate) as server:
+    with imap.Server(certificate) as server:
         yield server
 
 

@@ -1,8 +1,7 @@
 """A certificate for another name, an expired one and a self-signed one are refused, wherever we connect."""
 import pytest
 
-from servers import dovecot as imap
-from servers import management, receiver, smtp
+from servers import imap, management, receiver, smtp
 from servers.ca import WRONG_KINDS
 from servers.world import approval_mail
 
@@ -14,7 +13,7 @@ def wrong(ca, request):
 
 @pytest.fixture(scope="module")
 def wrong_dovecot(wrong):
-    with imap.Dovecot(wrong) as server:
+    with imap.Server(wrong) as server:
         yield server
 
 
@@ -43,7 +42,7 @@ def test_imap_accepts_the_right_one(confirmed, way):
 
 
 def test_imap_without_starttls_is_refused_before_the_login(world, certificate):
-    with imap.Dovecot(certificate, tls=False) as server:
+    with imap.Server(certificate, tls=False) as server:
         server.add_user(world.user)
         world.mailbox["url"] = server.starttls_url
         result = world.run("run")
