@@ -38,7 +38,8 @@ CREATE TABLE epoch (				-- one per UIDVALIDITY, or per rewind of UIDNEXT
 	closed_ms	INTEGER,		-- NULL: the folder's present epoch
 	uidnext		INTEGER NOT NULL DEFAULT 0,	-- UIDNEXT and EXISTS as of the last search
 	exists_count	INTEGER NOT NULL DEFAULT 0,	-- whose every UID is in the table mail
-	full_ms		INTEGER NOT NULL DEFAULT 0	-- when the last SEARCH for all UIDs was made
+	full_ms		INTEGER NOT NULL DEFAULT 0,	-- when the last SEARCH for all UIDs was made
+	screen		TEXT			-- hash of the screen that no ignored mail of it is still to be asked by
 ) STRICT;
 CREATE UNIQUE INDEX epoch_present ON epoch (folder_id) WHERE closed_ms IS NULL;
 
@@ -53,13 +54,14 @@ CREATE TABLE mail (
 	shown_ms	INTEGER NOT NULL,	-- when a SEARCH first showed it
 	arrived_ms	INTEGER,		-- INTERNALDATE
 	size_bytes	INTEGER,		-- RFC822.SIZE
-	screen		TEXT,			-- of an ignored mail: hash of the screen that said no
+	screen		TEXT,			-- hash of the screen that said no, also while another is to be asked
 	sha256		BLOB CHECK (sha256 IS NULL OR length(sha256) = 32),	-- of the bytes as fetched
 	same_as		INTEGER REFERENCES mail (id),	-- these bytes were seen before: fate inherited
 	attempts	INTEGER NOT NULL DEFAULT 0,	-- failed fetches or readings
 	missed		INTEGER NOT NULL DEFAULT 0,	-- full SEARCHes that did not show it while pending
 	missed_ms	INTEGER,
 	settled_ms	INTEGER,
+	next_ms		INTEGER NOT NULL DEFAULT 0,	-- when a pending mail that failed is tried again
 	UNIQUE (epoch_id, uid),
 	CHECK ((fate = 'pending') = (settled_ms IS NULL))
 ) STRICT;

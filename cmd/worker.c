@@ -23,6 +23,7 @@
 
 #define STOP_LOOK_MS	1000	/* how often a pause looks whether it should end */
 #define PAUSE_REPORT_MS	60000
+#define SCREEN_OFF	"off"	/* in the place of a screen's hash: what another one ignored is asked for again */
 
 const char *
 screen_hash(const struct settings *set, struct arena *a)
@@ -110,7 +111,7 @@ static struct ingest
 ingest_of(struct app *app, const struct mailbox_conf *m)
 {
 	return (struct ingest){ .lock = app->lock, .sender = &app->set.sender, .limits = &app->set.limits,
-	    .mailbox = m->name, .screen = screen_hash(&app->set, &app->arena), .stop = &stop_asked,
+	    .mailbox = m->name, .screen = m->screen_off ? SCREEN_OFF : screen_hash(&app->set, &app->arena), .stop = &stop_asked,
 	    .now_ms = clock_now_ms() };
 }
 

@@ -76,6 +76,7 @@ mailbox_conf_read(struct conf_node *n, const struct http_net *net, struct mailbo
 		.password = conf_secret(n, "password_file", oauth ? CONF_OPTIONAL : CONF_REQUIRED),
 		.authserv = conf_text(n, "authserv", NULL, CONF_OPTIONAL),
 		.folders = folders_read(n),
+		.screen_off = conf_word(n, "screen", "on off", 0) == 1,
 		.start_ms = instant_read(n, "start", "now", 0),
 		.announce_ms = instant_read(n, "announce", "new", -1),
 		.net = http_net_read(n, net),

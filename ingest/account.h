@@ -22,6 +22,7 @@ struct mailbox_conf {
 	struct oauth_conf	*oauth;		/* NULL: by password */
 	const char		*authserv;	/* NULL: none */
 	const char		**folders;	/* NULL-ended; \Junk and the like: a special use */
+	bool			 screen_off;	/* every mail is read whole */
 	int64_t			 start_ms;	/* 0: all; -1: now */
 	int64_t			 announce_ms;	/* 0: all; -1: new */
 	struct after_conf	 after;

@@ -3,8 +3,16 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ingest/retry.h"
 
 #define CLOCK_SKEW_MS	CLOCK_HOUR		/* a mail server's clock may be that slow */
+#define RESCREEN_MOST	500	/* mails that a changed screen is asked again about in one pass */
+
+/* What a search brought. */
+struct shown {
+	int64_t	added;
+	size_t	gone, asked;
+};
 
 /* ---- policy */
 
@@ -37,15 +45,17 @@ bool
 epoch_quiet(const struct epoch_row *ep, const struct imap_state *st, int64_t now_ms)
 {
 	return !epoch_renumbered(ep, st) && st->uidnext != 0 && st->uidnext == ep->uidnext &&
-	    st->exists == ep->exists_count && ep->pending == 0 && now_ms >= ep->full_ms &&
-	    now_ms - ep->full_ms < EPOCH_FULL_MS;
+	    st->exists == ep->exists_count && ep->screened && now_ms >= ep->full_ms &&
+	    now_ms - ep->full_ms < EPOCH_FULL_MS &&
+	    (ep->pending == 0 ||
+		(ep->next_ms > now_ms && ep->next_ms - now_ms <= MAIL_WAIT_MS));
 }
 
 uint32_t
 epoch_search_from(const struct epoch_row *ep, const struct imap_state *st, int64_t now_ms)
 {
 	/* UIDNEXT below what it was: whatever the server lost, it may number mail there again */
-	if (ep->uidnext == 0 || st->uidnext < ep->uidnext || now_ms < ep->full_ms ||
+	if (ep->uidnext == 0 || st->uidnext < ep->uidnext || !ep->screened || now_ms < ep->full_ms ||
 	    now_ms - ep->full_ms >= EPOCH_FULL_MS)
 		return 1;
 	if (ep->oldest_pending != 0 && ep->oldest_pending < ep->uidnext)
@@ -90,7 +100,7 @@ epoch_open(struct mailbox *box, const struct folder *f, bool first_pass, struct 
 int
 epoch_present(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
 {
-	if (mail_epoch(box->in->db, f->id, ep, e) == -1)
+	if (mail_epoch(box->in->db, f->id, box->in->screen, ep, e) == -1)
 		return -1;
 	if (ep->id != 0 && !epoch_renumbered(ep, &f->state))
 		return 0;
@@ -99,32 +109,49 @@ epoch_present(struct mailbox *box, const struct folder *f, struct epoch_row *ep,
 		return -1;
 	if (ep->id != 0)
 		log_info("mailbox.renumbered", "mailbox", box->conf->name, "folder", f->name, NULL);
-	return mail_epoch(box->in->db, f->id, ep, e);
+	return mail_epoch(box->in->db, f->id, box->in->screen, ep, e);
 }
 
-/* All that a search showed has a row when this returns. `full`: it was for all UIDs. */
+/*
+ * In a transaction: all that a search showed gets a row, and what it did not show is missed.
+ * `full`: it was for all UIDs. One that shows fewer than EXISTS says nothing of what is missing.
+ */
+static int
+shown_store(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
+    const uint32_t *uids, size_t n, bool full, struct shown *count, struct err *e)
+{
+	int64_t there = full ? count_between(uids, n, 1, f->state.uidnext) : f->state.exists;
+	int64_t now_ms = box->in->now_ms, *gone;
+	struct arena a = {0};
+	int rc = -1;
+
+	if (mail_shown(box->in->db, ep->id, uids, n, now_ms, &count->added, e) == 0 &&
+	    mail_missed(box->in->db, ep->id, uids, n, full && there == f->state.exists, now_ms,
+		&a, &gone, &count->gone, e) == 0 &&
+	    (ep->screened || !full ||
+		mail_rescreen(box->in->db, ep->id, box->in->screen, uids, n, RESCREEN_MOST,
+		    &count->asked, e) == 0) &&
+	    mail_epoch_searched(box->in->db, ep->id, f->state.uidnext, there, full, now_ms, e) == 0)
+		rc = 0;
+	for (size_t i = 0; i < count->gone && rc == 0; i++)
+		rc = retry_vanished(box->in, gone[i], e);
+	arena_free(&a);
+	return rc;
+}
+
 static int
 search_store(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
     const uint32_t *uids, size_t n, bool full, struct err *e)
 {
-	int64_t there = full ? count_between(uids, n, 1, f->state.uidnext) : f->state.exists;
-	int64_t added = 0, vanished = 0;
-	int rc = -1;
+	struct shown count = {0};
 
-	if (db_begin(box->in->db, e) == -1)
+	if (db_begin(box->in->db, e) == -1 ||
+	    pass_commit(box, shown_store(box, f, ep, uids, n, full, &count, e), e) == -1)
 		return -1;
-	if (mail_shown(box->in->db, ep->id, uids, n, box->in->now_ms, &added, e) == 0 &&
-	    /* a SEARCH that shows fewer than EXISTS says nothing about what is missing */
-	    (!full || there != f->state.exists ||
-		mail_missed(box->in->db, ep->id, uids, n, box->in->now_ms, &vanished, e) == 0) &&
-	    mail_epoch_searched(
-		box->in->db, ep->id, f->state.uidnext, there, full, box->in->now_ms, e) == 0)
-		rc = 0;
-	if (pass_commit(box, rc, e) == -1)
-		return -1;
-	box->in->seen += added;
+	box->in->seen += count.added;
 	log_info("mailbox.searched", "mailbox", box->conf->name, "folder", f->name, "all",
-	    full ? "yes" : "no", "new", log_num(added).s, "vanished", log_num(vanished).s, NULL);
+	    full ? "yes" : "no", "new", log_num(count.added).s, "vanished",
+	    log_num((int64_t)count.gone).s, "asked_again", log_num((int64_t)count.asked).s, NULL);
 	return 0;
 }
 

@@ -15,6 +15,7 @@
 #include "base/log.h"
 #include "ingest/own.h"
 #include "ingest/reproof.h"
+#include "ingest/retry.h"
 #include "ingest/reread.h"
 #include "store/alarm.h"
 #include "store/claim.h"
@@ -734,7 +735,7 @@ fail_store(struct entry *n, struct err *e)
 		return quarantine(n, why->msg, e);
 	}
 	log_info("mail.waits", "mail", n->ref, "mailbox", n->in->mailbox, "error", why->msg, NULL);
-	return mail_failed(n->in->db, n->mail->id, why->msg, e);
+	return retry_failed(n->in, n->mail->id, why->msg, e);
 }
 
 /*

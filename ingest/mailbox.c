@@ -143,7 +143,7 @@ folder_pass(struct mailbox *box, struct folder *f, struct err *e)
 	if (epoch_present(box, f, &ep, e) == -1)
 		return -1;
 	if (epoch_quiet(&ep, &f->state, box->in->now_ms)) {
-		f->good = true;
+		f->good = ep.untold == 0;
 		return 0;
 	}
 	if (box->selected != f &&
@@ -153,9 +153,9 @@ folder_pass(struct mailbox *box, struct folder *f, struct err *e)
 		return -1;
 	if (fetch_pending(box, f, &ep, e) == -1)
 		return -1;
-	if (mail_epoch(box->in->db, f->id, &ep, e) == -1)
+	if (mail_epoch(box->in->db, f->id, box->in->screen, &ep, e) == -1)
 		return -1;
-	f->good = ep.pending == 0;
+	f->good = ep.untold == 0;
 	return 0;
 }
 
@@ -268,35 +268,74 @@ pass_after(struct mailbox *box, struct err *e)
 	for (int i = 0; i < box->n; i++)
 		names[i] = box->folders[i].name;
 	for (int i = 0; i < box->n && !imap_broken(box->imap); i++)
-		if (mail_epoch(box->in->db, box->folders[i].id, &ep, e) == -1 ||
+		if (mail_epoch(box->in->db, box->folders[i].id, NULL, &ep, e) == -1 ||
 		    (ep.id != 0 && after_folder(&af, names[i], &ep, e) == -1))
 			return -1;
 	return after_end(&af, e);
+}
+
+int
+pass_reconnect(struct mailbox *box, struct folder *f, struct err *e)
+{
+	const struct imap_state was = f->state;
+
+	session_end(box);
+	if (session_login(box, e) == -1 || folder_examine(box, f, e) == -1)
+		return -1;
+	if (f->state.uidvalidity != was.uidvalidity || f->state.uidnext < was.uidnext)
+		return err_set(e, ERR_RETRY, "folder '%s' was numbered anew meanwhile", f->name);
+	return 0;
+}
+
+/* It failed: is there any use in going on with the next folder? */
+static bool
+pass_goes_on(struct mailbox *box, const struct err *why)
+{
+	struct err e;
+
+	if (why->kind != ERR_RETRY || why->what != ERR_ANY || pass_stopped(box, &e) == -1)
+		return false;
+	if (box->imap != NULL && !imap_broken(box->imap))
+		return true;
+	session_end(box);
+	return session_login(box, &e) == 0;
+}
+
+/* Folder by folder; one that fails is told at the end of the pass, which the others are not to miss. */
+static int
+pass_over_folders(struct mailbox *box, struct err *e)
+{
+	for (int i = 0; i < box->n; i++) {
+		if (folder_pass(box, &box->folders[i], e) == 0)
+			continue;
+		box->why = *e;
+		box->refused = true;
+		if (!pass_goes_on(box, e))
+			return -1;
+	}
+	return 0;
 }
 
 static int
 pass_run(struct mailbox *box, struct err *e)
 {
 	struct err end;
-	int rc = 0;
+	int rc;
 
 	if (session_start(box, e) == -1 || pass_rows(box, e) == -1)
 		return -1;
-	for (int i = 0; i < box->n && rc == 0; i++)
-		rc = folder_pass(box, &box->folders[i], e);
+	rc = pass_over_folders(box, e);
 	if (rc == -1 && e->what == ERR_DATABASE)
 		return -1;
-	if (pass_end(box, rc == 0 && !box->refused, &end) == -1 && rc == 0) {
+	if (pass_end(box, !box->refused, &end) == -1) {
 		*e = end;
 		return -1;
 	}
-	if (rc == 0 && pass_after(box, e) == -1)
+	if (rc == 0 && box->imap != NULL && pass_after(box, e) == -1)
 		return -1;
-	if (rc == 0 && box->refused) {
+	if (box->refused)
 		*e = box->why;
-		return -1;
-	}
-	return rc;
+	return box->refused ? -1 : 0;
 }
 
 int

@@ -19,7 +19,7 @@ struct folder {
 	const char		*name;		/* on the wire */
 	int64_t			 id;
 	struct imap_state	 state;		/* as of the last EXAMINE */
-	bool			 good;		/* nothing of it is left undone */
+	bool			 good;		/* nothing of it is left undone that was not told */
 };
 
 struct mailbox {
@@ -35,7 +35,7 @@ struct mailbox {
 	struct folder		*folders;
 	int			 n;
 	const struct folder	*selected;	/* NULL: none is examined */
-	bool			 refused;	/* a folder could not be examined: `why` */
+	bool			 refused;	/* a folder failed: `why` */
 	struct err		 why;
 };
 
@@ -45,5 +45,11 @@ int	pass_commit(struct mailbox *, int rc, struct err *);
 int	pass_stopped(struct mailbox *, struct err *);
 /* ERR_STOPPED: the database's disk is too full to fetch more. What has been started is finished. */
 int	pass_disk(struct mailbox *, struct err *);
+
+/*
+ * In place of a connection that broke: another one, with this folder examined again. -1: it cannot be had,
+ * or the folder was numbered anew meanwhile. In ingest/mailbox.
+ */
+int	pass_reconnect(struct mailbox *, struct folder *, struct err *);
 
 #endif

@@ -148,6 +148,7 @@ static const struct { const char *type, *words; } happenings[] = {
 	{ "mail.quarantined", "A mail could not be read" },
 	{ "mail.oversize", "A mail is too large to be read" },
 	{ "mail.vanished", "A mail was gone before it was read" },
+	{ "mail.stuck", "A mail cannot be fetched or read" },
 	{ "mail.unknown-sender", "An approval from a domain that is not configured" },
 	{ "mail.recognised", "A mail of another kind" },
 };

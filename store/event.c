@@ -29,6 +29,7 @@ static const struct {
 	{ "mail.quarantined", SEVERITY_ATTENTION, false },
 	{ "mail.oversize", SEVERITY_ATTENTION, true },
 	{ "mail.vanished", SEVERITY_ATTENTION, false },
+	{ "mail.stuck", SEVERITY_ATTENTION, false },
 	{ "mail.unknown-sender", SEVERITY_ATTENTION, true },
 	{ "mail.recognised", SEVERITY_INFO, false },
 	{ "mailbox.failing", SEVERITY_URGENT, false },

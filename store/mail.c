@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include <zstd.h>
@@ -71,7 +72,7 @@ mail_history(struct db *db, int64_t mailbox_id, struct mail_history *h, struct e
 {
 	struct row r;
 
-	if (sql_one(db, SQL_MAILBOX_HISTORY, ARGS(arg_int(mailbox_id)), &r, e) != 1)
+	if (sql_one(db, SQL_MAILBOX_HISTORY, ARGS(arg_int(mailbox_id), arg_int(MAIL_TELL)), &r, e) != 1)
 		return -1;
 	h->mails = row_int(&r);
 	h->read = row_int(&r);
@@ -109,10 +110,11 @@ mail_folder_good(struct db *db, int64_t folder_id, int64_t now_ms, struct err *e
 }
 
 int
-mail_epoch(struct db *db, int64_t folder_id, struct epoch_row *ep, struct err *e)
+mail_epoch(struct db *db, int64_t folder_id, const char *screen, struct epoch_row *ep, struct err *e)
 {
 	struct row r;
-	int got = sql_one(db, SQL_EPOCH_GET, ARGS(arg_int(folder_id)), &r, e);
+	int got = sql_one(db, SQL_EPOCH_GET,
+	    ARGS(arg_int(folder_id), arg_int(MAIL_TELL), arg_text(screen)), &r, e);
 
 	*ep = (struct epoch_row){0};
 	if (got != 1)
@@ -123,7 +125,10 @@ mail_epoch(struct db *db, int64_t folder_id, struct epoch_row *ep, struct err *e
 	ep->uidnext = (uint32_t)row_int(&r);
 	ep->exists_count = row_int(&r);
 	ep->full_ms = row_int(&r);
+	ep->screened = row_bool(&r);
 	ep->pending = row_int(&r);
+	ep->untold = row_int(&r);
+	ep->next_ms = row_int(&r);
 	ep->oldest_pending = (uint32_t)row_int(&r);
 	ep->highest = (uint32_t)row_int(&r);
 	sql_close(&r);
@@ -203,47 +208,103 @@ missables(struct db *db, int64_t epoch_id, const uint32_t *uids, size_t n, struc
 	return got;
 }
 
-int
-mail_missed(struct db *db, int64_t epoch_id, const uint32_t *uids, size_t n, int64_t now_ms,
-    int64_t *vanished, struct err *e)
+/* One more miss. 1: it is gone, and nobody ever read a word of it. */
+static int
+missed_once_more(struct db *db, int64_t id, int64_t now_ms, struct err *e)
 {
-	struct arena a = {0};
-	struct arena_buf found = {.arena = &a};
-	int rc = missables(db, epoch_id, uids, n, &found, e);
+	int64_t unread = 0;
 
-	*vanished = 0;
-	for (size_t i = 0; rc == 0 && i < found.n / sizeof(struct missable); i++) {
-		const struct missable *m = (const struct missable *)(const void *)found.p + i;
-		int changed;
-
-		if (m->shown) {		/* the two misses must follow one another */
-			if (sql_run(db, SQL_MAIL_FOUND, ARGS(arg_int(m->id)), e) < 0)
-				rc = -1;
-			continue;
-		}
-		if (sql_run(db, SQL_MAIL_MISSED,
-			ARGS(arg_int(m->id), arg_int(now_ms), arg_int(MAIL_MISS_APART_MS)),
-			e) < 0 ||
-		    (changed = sql_run(
-			 db, SQL_MAIL_VANISHED, ARGS(arg_int(m->id), arg_int(now_ms)), e)) < 0)
-			rc = -1;
-		else
-			*vanished += changed;
-	}
-	arena_free(&a);
-	return rc;
+	if (sql_run(db, SQL_MAIL_MISSED, ARGS(arg_int(id), arg_int(now_ms), arg_int(MAIL_MISS_APART_MS)),
+		e) < 0 ||
+	    sql_number(db, SQL_MAIL_VANISHED, ARGS(arg_int(id), arg_int(now_ms)), &unread, e) < 0)
+		return -1;
+	return unread != 0;
 }
 
 int
-mail_pending(struct db *db, int64_t epoch_id, uint32_t after, uint32_t *uids, int64_t *ids,
-    size_t max, size_t *n, struct err *e)
+mail_missed(struct db *db, int64_t epoch_id, const uint32_t *uids, size_t n, bool all,
+    int64_t now_ms, struct arena *out, int64_t **gone, size_t *n_gone, struct err *e)
+{
+	struct arena a = {0};
+	struct arena_buf found = {.arena = &a}, ids = {.arena = out};
+	int rc = missables(db, epoch_id, uids, n, &found, e);
+
+	for (size_t i = 0; rc >= 0 && i < found.n / sizeof(struct missable); i++) {
+		const struct missable *m = (const struct missable *)(const void *)found.p + i;
+
+		if (m->shown)		/* the two misses must follow one another */
+			rc = sql_run(db, SQL_MAIL_FOUND, ARGS(arg_int(m->id)), e);
+		else if (all && (rc = missed_once_more(db, m->id, now_ms, e)) == 1)
+			arena_put(&ids, &m->id, sizeof(m->id));
+	}
+	arena_free(&a);
+	*gone = (int64_t *)(void *)ids.p;
+	*n_gone = ids.n / sizeof(**gone);
+	return rc < 0 ? -1 : 0;
+}
+
+static int
+uid_order(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+
+	return (x > y) - (x < y);
+}
+
+/* Ids of mails that another screen said no to and that are there, newest first, up to max. */
+static int
+screened_else(struct db *db, int64_t epoch_id, const char *screen, const uint32_t *uids, size_t n,
+    size_t max, struct arena_buf *ids, struct err *e)
+{
+	struct row r;
+	int got = sql_open(db, SQL_MAIL_SCREENED_ELSE, ARGS(arg_int(epoch_id), arg_text(screen)), &r, e);
+
+	if (got != 0)
+		return -1;
+	while ((got = sql_next(&r, e)) == 1) {
+		int64_t id = row_int(&r);
+		uint32_t uid = (uint32_t)row_int(&r);
+
+		if (bsearch(&uid, uids, n, sizeof(*uids), uid_order) == NULL)
+			continue;
+		if (ids->n / sizeof(id) == max) {
+			sql_close(&r);
+			return 0;
+		}
+		arena_put(ids, &id, sizeof(id));
+	}
+	return got;
+}
+
+int
+mail_rescreen(struct db *db, int64_t epoch_id, const char *screen, const uint32_t *uids, size_t n,
+    size_t max, size_t *asked, struct err *e)
+{
+	struct arena a = {0};
+	struct arena_buf ids = {.arena = &a};
+	int rc = screened_else(db, epoch_id, screen, uids, n, max, &ids, e);
+
+	*asked = ids.n / sizeof(int64_t);
+	for (size_t i = 0; rc >= 0 && i < *asked; i++)
+		rc = sql_run(db, SQL_MAIL_ASK, ARGS(arg_int(((int64_t *)(void *)ids.p)[i])), e);
+	if (rc >= 0 && *asked < max)
+		rc = sql_run(db, SQL_EPOCH_SCREENED, ARGS(arg_int(epoch_id), arg_text(screen)), e);
+	arena_free(&a);
+	return rc < 0 ? -1 : 0;
+}
+
+int
+mail_pending(struct db *db, int64_t epoch_id, bool tried, uint32_t after, int64_t now_ms,
+    uint32_t *uids, int64_t *ids, size_t max, size_t *n, struct err *e)
 {
 	struct row r;
 	int got;
 
 	*n = 0;
 	if (sql_open(db, SQL_MAIL_PENDING,
-		ARGS(arg_int(epoch_id), arg_int(after), arg_int((int64_t)max)), &r, e) != 0)
+		ARGS(arg_int(epoch_id), arg_int(after), arg_int((int64_t)max), arg_int(tried),
+		    arg_int(now_ms), arg_int(MAIL_WAIT_MS)),
+		&r, e) != 0)
 		return -1;
 	while ((got = sql_next(&r, e)) == 1) {
 		uids[*n] = (uint32_t)row_int(&r);
@@ -322,10 +383,19 @@ mail_header(
 }
 
 int
-mail_failed(struct db *db, int64_t id, const char *reason, struct err *e)
+mail_failed(struct db *db, int64_t id, const char *reason, int *attempts, struct err *e)
 {
-	return must_be_pending(
-	    sql_run(db, SQL_MAIL_FAILED, ARGS(arg_int(id), arg_text(reason)), e), id, e);
+	int64_t n = 0;
+	int got = sql_number(db, SQL_MAIL_FAILED, ARGS(arg_int(id), arg_text(reason)), &n, e);
+
+	*attempts = (int)n;
+	return must_be_pending(got, id, e);
+}
+
+int
+mail_next(struct db *db, int64_t id, int64_t next_ms, struct err *e)
+{
+	return must_be_pending(sql_run(db, SQL_MAIL_NEXT, ARGS(arg_int(id), arg_int(next_ms)), e), id, e);
 }
 
 int

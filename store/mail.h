@@ -21,6 +21,9 @@ enum mail_fate {
 const char	*mail_fate_name(enum mail_fate);
 int		 mail_fate_of(const char *);	/* -1 if it is none */
 
+#define MAIL_TELL	3	/* attempts after which a mail that fails is told of */
+#define MAIL_WAIT_MS	(8 * INT64_C(3600000))	/* due in more than that: the clock was ahead, and it is due */
+
 struct mailbox_row {
 	int64_t	id, start_ms, announce_ms, first_pass_ms, history_told_ms /* 0: not yet */;
 	bool	fresh;		/* made by this call: this is the mailbox's first pass */
@@ -40,13 +43,17 @@ struct epoch_row {
 	int64_t	 id;		/* 0: the folder has no epoch yet */
 	uint32_t uidvalidity, history_uid, uidnext;
 	int64_t	 exists_count, full_ms;
+	bool	 screened;	/* no mail of it waits for this screen to be asked: mail_rescreen() */
 	int64_t	 pending;	/* mails of it that are pending */
+	int64_t	 untold;	/* of these, failed less than MAIL_TELL times */
+	int64_t	 next_ms;	/* when the first of them is to be tried or missed again */
 	uint32_t oldest_pending;/* UID; 0 if none */
 	uint32_t highest;	/* highest UID ever shown; 0 if none */
 };
 int	mail_folder(struct db *, int64_t mailbox_id, const char *name, int64_t *folder_id, struct err *);
 int	mail_folder_good(struct db *, int64_t folder_id, int64_t now_ms, struct err *);
-int	mail_epoch(struct db *, int64_t folder_id, struct epoch_row *, struct err *);
+/* `screen`: hash of today's screen; NULL: it does not matter. */
+int	mail_epoch(struct db *, int64_t folder_id, const char *screen, struct epoch_row *, struct err *);
 /* Closes the present epoch, if there is one, and opens another. */
 int	mail_epoch_open(struct db *, int64_t folder_id, uint32_t uidvalidity, uint32_t history_uid, int64_t now_ms,
 	    int64_t *epoch_id, struct err *);
@@ -58,11 +65,20 @@ int	mail_epoch_searched(struct db *, int64_t epoch_id, uint32_t uidnext, int64_t
 int	mail_shown(struct db *, int64_t epoch_id, const uint32_t *uids, size_t n, int64_t now_ms, int64_t *added,
 	    struct err *);
 /*
- * Pending mails that a full SEARCH did not show (uids sorted, n of them): counts a miss for each,
- * once per 10 minutes; on the second miss the fate is vanished. *vanished says how many.
+ * Pending mails beside what a SEARCH showed (uids sorted, n of them). One that is there again is missed no more.
+ * Only if it was for all UIDs and showed as many as EXISTS says, one that is not there is missed once more, once
+ * per 10 minutes; on the second miss its fate is vanished (or ignored again). gone[] in the arena: the ids of
+ * those that nobody ever read a word of.
  */
-int	mail_missed(struct db *, int64_t epoch_id, const uint32_t *uids, size_t n, int64_t now_ms,
-	    int64_t *vanished, struct err *);
+int	mail_missed(struct db *, int64_t epoch_id, const uint32_t *uids, size_t n, bool all, int64_t now_ms,
+	    struct arena *, int64_t **gone, size_t *n_gone, struct err *);
+
+/*
+ * Of the ignored mails that a SEARCH for all UIDs showed, up to `max` (the newest) that another screen said no to
+ * are pending again, for this screen to be asked; *asked says how many. When none is left the epoch is `screened`.
+ */
+int	mail_rescreen(struct db *, int64_t epoch_id, const char *screen, const uint32_t *uids, size_t n, size_t max,
+	    size_t *asked, struct err *);
 
 struct mail_row {
 	int64_t		 id, epoch_id;
@@ -84,16 +100,20 @@ struct mail_row {
 	bool		 kept;		/* mail_kept() has its bytes (of one with same_as, look there) */
 	int64_t		 claims;
 };
-/* Up to `max` UIDs of pending mails above `after`, ascending. */
-int	mail_pending(struct db *, int64_t epoch_id, uint32_t after, uint32_t *uids, int64_t *ids, size_t max,
-	    size_t *n, struct err *);
+/*
+ * Up to `max` UIDs of pending mails above `after`, ascending, that are due and were not missed: those that never
+ * failed, or (`tried`) those that did.
+ */
+int	mail_pending(struct db *, int64_t epoch_id, bool tried, uint32_t after, int64_t now_ms, uint32_t *uids,
+	    int64_t *ids, size_t max, size_t *n, struct err *);
 /* ERR_REJECT if there is no such mail. */
 int	mail_get(struct db *, int64_t id, struct arena *, struct mail_row *, struct err *);
 
 /* What the header step learned; the mail stays pending. */
 int	mail_header(struct db *, int64_t id, int64_t arrived_ms, int64_t size_bytes, bool history, struct err *);
-/* A fetch or reading failed: one more attempt with its reason; the mail stays pending. */
-int	mail_failed(struct db *, int64_t id, const char *reason, struct err *);
+/* A fetch or reading failed: one more attempt, which is counted, with its reason; the mail stays pending. */
+int	mail_failed(struct db *, int64_t id, const char *reason, int *attempts, struct err *);
+int	mail_next(struct db *, int64_t id, int64_t next_ms, struct err *);	/* it is not due before */
 /* The mail leaves pending. reason may be NULL; screen only of an ignored mail. */
 int	mail_settle(struct db *, int64_t id, enum mail_fate, const char *reason, const char *screen, int64_t now_ms,
 	    struct err *);

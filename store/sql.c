@@ -89,6 +89,8 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" anew', settled_ms = new.closed_ms WHERE epoch_id = new.id AND settled_ms IS NULL; END;"
 	" CREATE TABLE refusal (mailbox TEXT PRIMARY KEY, times INTEGER NOT NULL, last_ms INTEGER NOT NULL,"
 	" stamp TEXT NOT NULL, error TEXT NOT NULL) STRICT, WITHOUT ROWID;"
+	"ALTER TABLE mail ADD COLUMN next_ms INTEGER NOT NULL DEFAULT 0;"
+	" ALTER TABLE epoch ADD COLUMN screen TEXT;"
 	" PRAGMA user_version = 5",
 };
 
@@ -160,7 +162,7 @@ const char *const sql_text[SQL_COUNT] = {
 	    " JOIN mail AS cm ON cm.id = c.mail_id  JOIN epoch AS ce ON ce.id = cm.epoch_id"
 	    " JOIN folder AS cf ON cf.id = ce.folder_id  WHERE cf.mailbox_id = ?1"
 	    " AND c.history), count(*) FILTER (WHERE m.fate = 'pending'"
-	    " AND e.closed_ms IS NULL) FROM folder AS f"
+	    " AND e.closed_ms IS NULL AND m.attempts < ?2) FROM folder AS f"
 	    " JOIN epoch AS e ON e.folder_id = f.id JOIN mail AS m ON m.epoch_id = e.id"
 	    " WHERE f.mailbox_id = ?1",
 	[SQL_MAILBOX_HISTORY_TOLD] =
@@ -174,9 +176,12 @@ const char *const sql_text[SQL_COUNT] = {
 
 	[SQL_EPOCH_GET] =
 	    "SELECT e.id, e.uidvalidity, e.history_uid, e.uidnext, e.exists_count, e.full_ms,"
-	    " (SELECT count(*) FROM mail WHERE epoch_id = e.id"
-	    " AND fate = 'pending'), (SELECT min(uid) FROM mail WHERE epoch_id = e.id"
-	    " AND fate = 'pending'), (SELECT max(uid) FROM mail WHERE epoch_id = e.id)"
+	    " (?3 IS NULL OR e.screen IS ?3), (SELECT count(*) FROM mail WHERE epoch_id = e.id AND fate = 'pending'),"
+	    " (SELECT count(*) FROM mail WHERE epoch_id = e.id AND fate = 'pending'"
+	    "  AND attempts < ?2), (SELECT min(iif(missed > 0, 0, next_ms)) FROM mail"
+	    "  WHERE epoch_id = e.id AND fate = 'pending'),"
+	    " (SELECT min(uid) FROM mail WHERE epoch_id = e.id AND fate = 'pending'),"
+	    " (SELECT max(uid) FROM mail WHERE epoch_id = e.id)"
 	    " FROM epoch AS e WHERE e.folder_id = ?1 AND e.closed_ms IS NULL",
 	[SQL_EPOCH_CLOSE] =
 	    "UPDATE epoch SET closed_ms = ?2 WHERE folder_id = ?1 AND closed_ms IS NULL",
@@ -198,12 +203,22 @@ const char *const sql_text[SQL_COUNT] = {
 	    " AND fate = 'pending' AND (missed_ms IS NULL OR missed_ms <= ?2 - ?3"
 	    "  OR missed_ms > ?2)",
 	[SQL_MAIL_FOUND] = "UPDATE mail SET missed = 0, missed_ms = NULL WHERE id = ?1",
-	[SQL_MAIL_VANISHED] =
-	    "UPDATE mail SET fate = 'vanished', reason = 'gone before it was read',"
-	    " settled_ms = ?2 WHERE id = ?1 AND fate = 'pending' AND missed >= 2",
+	[SQL_MAIL_VANISHED] =	/* one that the screen once said no to goes back to what it was */
+	    "UPDATE mail SET fate = iif(screen IS NULL, 'vanished', 'ignored'),"
+	    " reason = 'gone before it was read', settled_ms = ?2"
+	    " WHERE id = ?1 AND fate = 'pending' AND missed >= 2"
+	    " RETURNING screen IS NULL AND sha256 IS NULL",
+	[SQL_EPOCH_SCREENED] = "UPDATE epoch SET screen = ?2 WHERE id = ?1",
+	[SQL_MAIL_SCREENED_ELSE] =
+	    "SELECT id, uid FROM mail WHERE epoch_id = ?1 AND fate = 'ignored'"
+	    " AND screen <> ?2 ORDER BY uid DESC",
+	[SQL_MAIL_ASK] =	/* it keeps the screen that said no: it is news to nobody should it be gone */
+	    "UPDATE mail SET fate = 'pending', reason = NULL, settled_ms = NULL, missed = 0,"
+	    " missed_ms = NULL, attempts = 0, next_ms = 0 WHERE id = ?1 AND fate = 'ignored'",
 	[SQL_MAIL_PENDING] =
 	    "SELECT uid, id FROM mail WHERE epoch_id = ?1 AND fate = 'pending'"
-	    " AND uid > ?2 ORDER BY uid LIMIT ?3",
+	    " AND uid > ?2 AND missed = 0 AND (attempts > 0) = ?4"
+	    " AND (next_ms <= ?5 OR next_ms > ?5 + ?6) ORDER BY uid LIMIT ?3",
 	[SQL_MAIL_GET] =
 	    "SELECT m.id, m.epoch_id, m.uid, m.fate, m.reason, m.history, m.shown_ms,"
 	    " m.arrived_ms, m.size_bytes, m.settled_ms, m.attempts, m.same_as, m.sha256, b.name,"
@@ -217,7 +232,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " AND fate = 'pending'",
 	[SQL_MAIL_FAILED] =
 	    "UPDATE mail SET attempts = attempts + 1, reason = ?2 WHERE id = ?1"
-	    " AND fate = 'pending'",
+	    " AND fate = 'pending' RETURNING attempts",
+	[SQL_MAIL_NEXT] = "UPDATE mail SET next_ms = ?2 WHERE id = ?1 AND fate = 'pending'",
 	[SQL_MAIL_SETTLE] =
 	    "UPDATE mail SET fate = ?2, reason = ?3, screen = ?4, settled_ms = ?5"
 	    " WHERE id = ?1 AND fate = 'pending'",
@@ -238,8 +254,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " AND fate <> 'pending'",
 	[SQL_MAIL_REFETCH] =	/* only while the server still knows it by this UID */
 	    "UPDATE mail SET fate = 'pending', reason = ?2, screen = NULL, same_as = NULL,"
-	    " missed = 0, missed_ms = NULL, settled_ms = NULL WHERE id = ?1"
-	    " AND fate NOT IN ('pending', 'vanished')"
+	    " missed = 0, missed_ms = NULL, settled_ms = NULL, attempts = 0, next_ms = 0"
+	    " WHERE id = ?1 AND fate NOT IN ('pending', 'vanished')"
 	    " AND NOT EXISTS (SELECT 1 FROM mail_bytes WHERE mail_id = ?1)"
 	    " AND (SELECT closed_ms FROM epoch WHERE id = epoch_id) IS NULL"
 	    " AND NOT EXISTS (SELECT 1 FROM action WHERE mail_id = ?1"

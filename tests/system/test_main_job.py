@@ -348,16 +348,31 @@ def test_a_mail_that_eats_a_childs_memory_is_quarantined_in_silence_and_read_no_
     assert world.run("run").status == 0
 
 
-def test_an_ignored_mail_keeps_what_its_screen_was_made_of(world):
-    """The rules' own words are part of it, wherever their file lies: a changed screen can ask again."""
+def test_a_changed_screen_is_asked_again_about_ignored_mails(world):
+    """The rules' own words are part of it, wherever their file lies."""
     rules = world.dir / "rules.yaml"
     rules.write_text(RULES.read_text())
-    screens = []
+    screens = []  # of each pass
     for number, change in enumerate(["", "", "# another word\n"]):
         rules.write_text(rules.read_text() + change)
         rules.chmod(0o600)
         world.config["rules"] = [str(rules)]
         world.deliver(noise_mail(number))
         assert world.run("ingest").status == 0
-        screens = [row["screen"] for row in world.rows("SELECT screen FROM mail WHERE fate = 'ignored' ORDER BY id")]
-    assert len(screens) == 3 and screens[0] == screens[1] != screens[2]
+        rows = world.rows("SELECT DISTINCT screen, count(*) AS n FROM mail WHERE fate = 'ignored'")
+        assert len(rows) == 1 and rows[0]["n"] == number + 1  # all of them were asked about by today's
+        screens.append(rows[0]["screen"])
+    assert screens[0] == screens[1] != screens[2]
+
+
+def test_without_a_screen_what_was_passed_over_is_read_as_what_it_was_when_it_came(world):
+    """What was there before the first pass is history, and what came after it is not."""
+    world.mailbox["announce"] = "new"
+    for arrived in ("before", "after"):
+        world.deliver(noise_mail(arrived))
+        assert world.run("run").status == 0
+    world.mailbox["screen"] = "off"
+    assert world.run("run").status == 0
+    assert [(row["fate"], row["history"]) for row in world.rows("SELECT fate, history FROM mail ORDER BY uid")] == [
+        ("read", 1), ("read", 0)]
+    assert world.run("run").lines == []

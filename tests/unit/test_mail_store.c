@@ -18,12 +18,13 @@ shown(struct fixture *f, const uint32_t *uids, size_t n, int64_t want)
 static int64_t
 missed(struct fixture *f, const uint32_t *uids, size_t n, int64_t now_ms)
 {
-	int64_t vanished;
+	int64_t *gone;
+	size_t n_gone;
 
 	OK(db_begin(f->db, &f->e));
-	OK(mail_missed(f->db, f->epoch, uids, n, now_ms, &vanished, &f->e));
+	OK(mail_missed(f->db, f->epoch, uids, n, true, now_ms, &f->a, &gone, &n_gone, &f->e));
 	OK(db_commit(f->db, &f->e));
-	return vanished;
+	return (int64_t)n_gone;
 }
 
 static int64_t
@@ -82,7 +83,7 @@ an_epoch_knows_what_it_has(void **state)
 	OK(mail_settle(f->db, id_of(f, 3), MAIL_IGNORED, NULL, "s1", NOW, &f->e));
 	OK(mail_epoch_searched(f->db, f->epoch, 6, 2, false, NOW, &f->e));
 	OK(db_commit(f->db, &f->e));
-	OK(mail_epoch(f->db, f->folder, &ep, &f->e));
+	OK(mail_epoch(f->db, f->folder, NULL, &ep, &f->e));
 	assert_int_equal(ep.id, f->epoch);
 	assert_int_equal(ep.uidvalidity, 7);
 	assert_int_equal(ep.uidnext, 6);
@@ -95,14 +96,14 @@ an_epoch_knows_what_it_has(void **state)
 	OK(db_begin(f->db, &f->e));
 	OK(mail_epoch_searched(f->db, f->epoch, 6, 2, true, NOW, &f->e));
 	OK(db_commit(f->db, &f->e));
-	OK(mail_epoch(f->db, f->folder, &ep, &f->e));
+	OK(mail_epoch(f->db, f->folder, NULL, &ep, &f->e));
 	assert_int_equal(ep.full_ms, NOW);
 
 	/* a new epoch starts empty, and the old one's mails stay */
 	OK(db_begin(f->db, &f->e));
 	OK(mail_epoch_open(f->db, f->folder, 7, 12, NOW, &other, &f->e));
 	OK(db_commit(f->db, &f->e));
-	OK(mail_epoch(f->db, f->folder, &ep, &f->e));
+	OK(mail_epoch(f->db, f->folder, NULL, &ep, &f->e));
 	assert_int_equal(ep.id, other);
 	assert_int_equal(ep.history_uid, 12);
 	assert_int_equal(ep.highest, 0);
@@ -178,6 +179,93 @@ a_clock_that_was_ahead_keeps_no_gone_mail_pending(void **state)
 }
 
 static void
+only_a_search_for_all_that_adds_up_misses_a_mail(void **state)
+{
+	static const uint32_t uids[] = { 1 };
+	struct fixture *f = *state;
+	int64_t *gone;
+	size_t n_gone;
+
+	shown(f, uids, 1, 1);
+	OK(db_begin(f->db, &f->e));
+	for (int i = 0; i < 3; i++)
+		OK(mail_missed(f->db, f->epoch, NULL, 0, false, NOW + i * 20 * MINUTE, &f->a, &gone, &n_gone, &f->e));
+	OK(db_commit(f->db, &f->e));
+	assert_int_equal(raw_number(f, "SELECT missed FROM mail"), 0);
+	missed(f, NULL, 0, NOW);
+	OK(db_begin(f->db, &f->e));	/* but any that shows it again finds it */
+	OK(mail_missed(f->db, f->epoch, uids, 1, false, NOW, &f->a, &gone, &n_gone, &f->e));
+	OK(db_commit(f->db, &f->e));
+	assert_int_equal(raw_number(f, "SELECT missed FROM mail"), 0);
+}
+
+/* UIDs 1 to n, ignored by the screen "old". */
+static void
+ignored(struct fixture *f, const uint32_t *uids, size_t n)
+{
+	shown(f, uids, n, (int64_t)n);
+	OK(db_begin(f->db, &f->e));
+	for (size_t i = 0; i < n; i++)
+		OK(mail_settle(f->db, id_of(f, uids[i]), MAIL_IGNORED, NULL, "old", NOW, &f->e));
+	OK(db_commit(f->db, &f->e));
+}
+
+static size_t
+rescreen(struct fixture *f, const char *screen, const uint32_t *uids, size_t n, size_t max)
+{
+	size_t asked;
+
+	OK(db_begin(f->db, &f->e));
+	OK(mail_rescreen(f->db, f->epoch, screen, uids, n, max, &asked, &f->e));
+	OK(db_commit(f->db, &f->e));
+	return asked;
+}
+
+static bool
+screened(struct fixture *f, const char *screen)
+{
+	struct epoch_row ep;
+
+	OK(mail_epoch(f->db, f->folder, screen, &ep, &f->e));
+	return ep.screened;
+}
+
+static void
+a_changed_screen_is_asked_about_ignored_mails_some_at_a_time(void **state)
+{
+	static const uint32_t uids[] = { 1, 2, 3, 4 }, there[] = { 1, 3, 4 };
+	struct fixture *f = *state;
+
+	ignored(f, uids, 4);
+	shown(f, (const uint32_t[]){5}, 1, 1);
+	OK(db_begin(f->db, &f->e));	/* ignored for another reason than the screen's */
+	OK(mail_settle(f->db, id_of(f, 5), MAIL_IGNORED, "before-start", NULL, NOW, &f->e));
+	OK(db_commit(f->db, &f->e));
+	assert_int_equal(rescreen(f, "old", there, 3, 2), 0);
+	assert_true(screened(f, "old"));
+	assert_false(screened(f, "new"));
+	assert_int_equal(rescreen(f, "new", there, 3, 2), 2);
+	assert_false(screened(f, "new"));
+	assert_int_equal(raw_number(f, "SELECT min(uid) FROM mail WHERE fate = 'pending'"), 3);	/* the newest first */
+	assert_int_equal(rescreen(f, "new", there, 3, 2), 1);	/* not the one that is gone */
+	assert_true(screened(f, "new"));
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM mail WHERE fate = 'ignored'"), 2);
+}
+
+static void
+one_that_is_asked_about_again_and_is_gone_is_no_loss(void **state)
+{
+	static const uint32_t uids[] = { 1 };
+	struct fixture *f = *state;
+
+	ignored(f, uids, 1);
+	assert_int_equal(rescreen(f, "new", uids, 1, 2), 1);
+	assert_int_equal(missed(f, NULL, 0, NOW), 0);
+	assert_int_equal(missed(f, NULL, 0, NOW + 20 * MINUTE), 0);
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM mail WHERE fate = 'ignored' AND screen = 'old'"), 1);
+}
+
+static void
 a_settled_mail_is_never_missed(void **state)
 {
 	static const uint32_t uids[] = { 1 };
@@ -201,11 +289,11 @@ pending_mails_come_in_pages(void **state)
 	size_t n;
 
 	shown(f, uids, 4, 4);
-	OK(mail_pending(f->db, f->epoch, 0, got, ids, 3, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, false, 0, NOW, got, ids, 3, &n, &f->e));
 	assert_int_equal(n, 3);
 	assert_int_equal(got[0], 1);
 	assert_int_equal(got[2], 3);
-	OK(mail_pending(f->db, f->epoch, got[2], got, ids, 3, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, false, got[2], NOW, got, ids, 3, &n, &f->e));
 	assert_int_equal(n, 1);
 	assert_int_equal(got[0], 4);
 	assert_int_equal(ids[0], id_of(f, 4));
@@ -215,6 +303,7 @@ static void
 a_mail_remembers_what_was_learned_of_it(void **state)
 {
 	static const uint32_t uids[] = { 9 };
+	int attempts;
 	struct fixture *f = *state;
 	struct mail_row m;
 	int64_t id;
@@ -223,8 +312,8 @@ a_mail_remembers_what_was_learned_of_it(void **state)
 	id = id_of(f, 9);
 	OK(db_begin(f->db, &f->e));
 	OK(mail_header(f->db, id, NOW - 5, 1234, true, &f->e));
-	OK(mail_failed(f->db, id, "out of memory", &f->e));
-	OK(mail_failed(f->db, id, "fetch gave nothing", &f->e));
+	OK(mail_failed(f->db, id, "out of memory", &attempts, &f->e));
+	OK(mail_failed(f->db, id, "fetch gave nothing", &attempts, &f->e));
 	OK(db_commit(f->db, &f->e));
 	OK(mail_get(f->db, id, &f->a, &m, &f->e));
 	assert_int_equal(m.uid, 9);
@@ -256,13 +345,14 @@ static void
 a_fate_is_decided_once(void **state)
 {
 	static const uint32_t uids[] = { 1 };
+	int attempts;
 	struct fixture *f = *state;
 
 	shown(f, uids, 1, 1);
 	OK(db_begin(f->db, &f->e));
 	OK(mail_settle(f->db, id_of(f, 1), MAIL_QUARANTINED, "crash", NULL, NOW, &f->e));
 	assert_int_equal(mail_settle(f->db, id_of(f, 1), MAIL_IGNORED, NULL, NULL, NOW, &f->e), -1);
-	assert_int_equal(mail_failed(f->db, id_of(f, 1), "late", &f->e), -1);
+	assert_int_equal(mail_failed(f->db, id_of(f, 1), "late", &attempts, &f->e), -1);
 	db_rollback(f->db);
 }
 
@@ -459,6 +549,9 @@ main(void)
 		T(gone_is_what_two_full_searches_ten_minutes_apart_do_not_show),
 		T(a_mail_that_shows_up_again_is_not_gone),
 		T(a_clock_that_was_ahead_keeps_no_gone_mail_pending),
+		T(only_a_search_for_all_that_adds_up_misses_a_mail),
+		T(a_changed_screen_is_asked_about_ignored_mails_some_at_a_time),
+		T(one_that_is_asked_about_again_and_is_gone_is_no_loss),
 		T(a_settled_mail_is_never_missed),
 		T(pending_mails_come_in_pages),
 		T(a_mail_remembers_what_was_learned_of_it),

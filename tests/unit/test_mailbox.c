@@ -16,7 +16,7 @@
 
 /* Searched a minute ago, nothing pending: UIDs 1 to 9, one of them gone. */
 static const struct epoch_row epoch = {.id = 1, .uidvalidity = 7, .uidnext = 10, .exists_count = 8,
-    .full_ms = NOW - CLOCK_MINUTE, .highest = 9};
+    .full_ms = NOW - CLOCK_MINUTE, .highest = 9, .screened = true};
 static const struct imap_state same = {.uidvalidity = 7, .uidnext = 10, .exists = 8};
 
 static void
@@ -39,6 +39,14 @@ a_pass_with_nothing_new_is_quiet(void **state)
 	st.uidvalidity = 8;
 	assert_false(epoch_quiet(&ep, &st, NOW));
 	ep.pending = 1;
+	assert_false(epoch_quiet(&ep, &same, NOW));
+	ep.next_ms = NOW + CLOCK_MINUTE;	/* what is pending is not due */
+	assert_true(epoch_quiet(&ep, &same, NOW));
+	assert_false(epoch_quiet(&ep, &same, NOW + CLOCK_MINUTE));
+	ep.next_ms = NOW + MAIL_WAIT_MS + 1;	/* the clock was ahead */
+	assert_false(epoch_quiet(&ep, &same, NOW));
+	ep = epoch;
+	ep.screened = false;	/* another screen is to be asked */
 	assert_false(epoch_quiet(&ep, &same, NOW));
 	ep = epoch;
 	ep.uidnext = 0;		/* a server that never tells UIDNEXT is never trusted to be quiet */
@@ -99,11 +107,13 @@ a_search_begins_at_what_is_unresolved(void **state)
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++) {
 		struct epoch_row ep = {.uidnext = t[i].known, .oldest_pending = t[i].oldest,
-		    .full_ms = NOW - t[i].age_ms};
+		    .full_ms = NOW - t[i].age_ms, .screened = true};
 		struct imap_state st = {.uidvalidity = 7, .uidnext = t[i].told};
 
 		if (epoch_search_from(&ep, &st, NOW) != t[i].want)
 			fail_msg("%s", t[i].name);
+		ep.screened = false;	/* what is asked about again must be there */
+		assert_int_equal(epoch_search_from(&ep, &st, NOW), 1);
 	}
 }
 
@@ -268,11 +278,13 @@ settings_have_the_promised_defaults(void **state)
 	assert_int_equal(c.start_ms, 0);
 	assert_int_equal(c.announce_ms, -1);
 	assert_null(c.authserv);
+	assert_false(c.screen_off);
 	assert_string_equal(c.database, "/var/lib/x.db");
-	if (read_conf(&a, LEAST "  start: now\n  announce: 2026-01-01\n  folders: [A]\n"
+	if (read_conf(&a, LEAST "  screen: off\n  start: now\n  announce: 2026-01-01\n  folders: [A]\n"
 	    "  authserv: mx.example.com\n  after: {read: leave, held: leave, ignored: leave}\n", &c,
 	    &error) != 0)
 		fail_msg("%s", error);
+	assert_true(c.screen_off);
 	assert_int_equal(c.start_ms, -1);
 	assert_int_equal(c.announce_ms, INT64_C(1767225600000));
 	assert_string_equal(c.folders[0], "A");
