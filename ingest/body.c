@@ -1,7 +1,6 @@
 /* body - see body.h */
 #include "ingest/body.h"
 
-#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -149,14 +148,24 @@ body_substitute(struct span fields)
 	return false;
 }
 
+static bool
+ends_in_header(struct span body)
+{
+	struct span field;
+
+	while (field_next(&body, &field))
+		continue;
+	return body.n == 0;
+}
+
 const char *
-body_wrong(struct span fields, bool cut, struct span body)
+body_wrong(struct span fields, bool cut, int64_t size_bytes, struct span body)
 {
 	if (body.n == 0)	/* NIL and "" are no mail: the server could not read it */
 		return "the server did not send it";
 	if (body_substitute(body))
 		return BODY_SUBSTITUTE;
-	if (!has_fields(fields, cut, body))
+	if (!has_fields(fields, cut, body) || (ends_in_header(body) && (int64_t)body.n < size_bytes))
 		return "the server sent another mail, or a part of it";
 	return NULL;
 }

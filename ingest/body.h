@@ -10,14 +10,16 @@
 #define INGEST_BODY_H
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "base/span.h"
 
 /*
  * NULL: it is the mail. Else why it is not, in words of ours. `fields`: what step one saw, the last
- * of them possibly cut off (`cut`); n 0: it saw nothing.
+ * of them possibly cut off (`cut`); n 0: it saw nothing. `size_bytes` is what the server said: many
+ * say it wrong, so it is evidence only against a text that ends in its header.
  */
-const char	*body_wrong(struct span fields, bool cut, struct span body);
+const char	*body_wrong(struct span fields, bool cut, int64_t size_bytes, struct span body);
 /* These header fields are those of Exchange's note: the mail itself is not to be judged by them. */
 bool		 body_substitute(struct span fields);
 

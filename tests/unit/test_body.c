@@ -44,7 +44,7 @@ only_the_mail_with_the_very_fields_is_the_mail(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++)
-		if ((body_wrong(span_of(t[i].fields), false, span_of(t[i].body)) == NULL) != t[i].good)
+		if ((body_wrong(span_of(t[i].fields), false, 0, span_of(t[i].body)) == NULL) != t[i].good)
 			fail_msg("%s", t[i].name);
 }
 
@@ -52,8 +52,17 @@ static void
 a_field_that_was_cut_off_is_not_compared(void **state)
 {
 	(void)state;
-	assert_null(body_wrong(span_of(FROM "Subject: Your sal"), true, span_of(MAIL)));
-	assert_non_null(body_wrong(span_of(FROM "Subject: Your sal"), false, span_of(MAIL)));
+	assert_null(body_wrong(span_of(FROM "Subject: Your sal"), true, 0, span_of(MAIL)));
+	assert_non_null(body_wrong(span_of(FROM "Subject: Your sal"), false, 0, span_of(MAIL)));
+}
+
+static void
+what_ends_in_its_header_is_a_mail_only_if_it_is_as_short(void **state)
+{
+	(void)state;
+	assert_null(body_wrong(span_of(FIELDS), false, 9999, span_of(FIELDS)));	/* sizes are wrong often */
+	assert_non_null(body_wrong(span_of(FROM), false, 9999, span_of(FROM "To: a@example.com\r\n")));
+	assert_null(body_wrong(span_of(FROM), false, sizeof(FROM) - 1, span_of(FROM)));
 }
 
 static void
@@ -90,8 +99,8 @@ bytes_of_any_kind_are_only_looked_at(void **state)
 		exact = malloc(seed);	/* ASan sees a read beyond it */
 		assert_non_null(exact);
 		memcpy(exact, raw, seed);
-		body_wrong((struct span){exact, seed}, seed & 1, (struct span){raw, sizeof(raw)});
-		assert_null(body_wrong((struct span){exact, seed}, false, (struct span){exact, seed}));
+		body_wrong((struct span){exact, seed}, seed & 1, 0, (struct span){raw, sizeof(raw)});
+		assert_null(body_wrong((struct span){exact, seed}, false, 0, (struct span){exact, seed}));
 		free(exact);
 	}
 }
@@ -102,6 +111,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_the_mail_with_the_very_fields_is_the_mail),
 		cmocka_unit_test(a_field_that_was_cut_off_is_not_compared),
+		cmocka_unit_test(what_ends_in_its_header_is_a_mail_only_if_it_is_as_short),
 		cmocka_unit_test(a_servers_note_in_the_place_of_a_mail_is_known),
 		cmocka_unit_test(bytes_of_any_kind_are_only_looked_at),
 	};
