@@ -143,11 +143,15 @@ lint:	# house rules, clang-tidy, shellcheck, mandoc
 	$(MAKE) $(BUILD)/schema.inc
 	tests/lint.sh
 
-bench: bench-read
+bench: bench-read bench-mailbox
 bench-read:	# mails per second on one core, beside GMime alone and other parsers (minutes; nothing is asserted)
 	tests/needs.sh bench
 	$(MAKE) $(JOBS) all $(BUILD)/bench/children $(BUILD)/bench/gmime
 	BUILD=$(BUILD) $(PYTHON) tests/bench/read.py
+bench-mailbox:	# a pass over 10,000 mails and one that finds nothing new, beside the wire, a login and rivals (minutes; nothing is asserted)
+	tests/needs.sh bench
+	$(MAKE) $(JOBS) all $(BUILD)/bench/login
+	BUILD=$(BUILD) $(PYTHON) tests/bench/mailbox.py
 
 demo:	# the main job, on private servers, in about a minute
 	tests/needs.sh demo
@@ -168,5 +172,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check check-servers $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read demo install clean
+.PHONY: force all unit check check-servers $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read bench-mailbox demo install clean
 .DELETE_ON_ERROR:
