@@ -10,6 +10,7 @@ MOVE, COPY and EXPUNGE (all by UID), and "*" for any command that has no twist o
 It stands in for servers/dovecot.py in a World; every name is a user of its one mailbox.
 """
 import base64
+import contextlib
 import re
 import select
 import socket
@@ -291,7 +292,7 @@ class Session:
             do = getattr(self, "do_" + key.lower(), None)
 
             def good():
-                with self.server.lock:
+                with contextlib.nullcontext() if key == "IDLE" else self.server.lock:  # that waits, and locks itself
                     lines = do(rest) if do else [b"BAD unknown command"]
                     return [*lines[:-1], self.tag + b" " + lines[-1] + b"\r\n"]
             self.send(self.twisted(key, good))

@@ -6,6 +6,7 @@ import pathlib
 import re
 import signal
 import socket
+import sqlite3
 import subprocess
 import threading
 import time
@@ -16,6 +17,7 @@ from servers import dovecot as imap
 from servers import proxy as proxies
 from servers import web
 from servers import world as worlds
+from servers.hostile_imap import CLOSE, HANG, RESET, instead
 from servers.world import approval_mail
 
 SOON = 60  # seconds: a generous deadline for what takes one or two
@@ -283,6 +285,85 @@ def test_a_receiver_that_fails_is_tried_again_when_that_is_due(world, watch):
     assert len(world.receiver.got) == 2
 
 
+# ---- IDLE as servers do it: a mail that comes is announced whatever they say, and nothing runs in circles
+
+def before(*acts):
+    """These before "+": good() says that itself."""
+    return lambda session, good: (session.send(acts), good())[1]
+
+
+def while_idle(*acts):
+    return lambda session, good: (session.send([b"+ idling\r\n", *acts]), good())[1]
+
+
+NO = b"{tag} NO not now\r\n"
+IDLES = {
+    "a mail told of before it idles": before(b"* 9 EXISTS\r\n"),
+    "flags told of before it idles": before(b"* 1 FETCH (FLAGS (\\Seen))\r\n* OK [ALERT] tired\r\n"),
+    "refused": instead(NO),
+    "unknown": instead(b"{tag} BAD what\r\n"),
+    "over at once": instead(b"{tag} OK done\r\n"),
+    "over at once, after it began": instead(b"+ idling\r\n{tag} OK done\r\n"),
+    "no answer": instead(HANG),
+    "no answer to DONE": while_idle(HANG),
+    "another answer to DONE": lambda session, good: [*good()[:-1], NO.replace(b"{tag}", session.tag)],
+    "a wrong tag": lambda session, good: [*good()[:-1], b"X1 OK done\r\n", HANG],
+    "BYE": while_idle(b"* BYE idle for too long\r\n", CLOSE),
+    "the end": while_idle(CLOSE),
+    "a reset": while_idle(RESET),
+    "a line without an end": while_idle(b"* OK " + b"x" * (2 << 20)),
+    "bytes of no protocol": while_idle(bytes(range(256)) * 40),
+    "a literal": while_idle(b"* 1 FETCH (BODY[] {12}\r\n* 7 EXISTS\r\n)\r\n"),
+    "a literal without an end": while_idle(b"* 1 FETCH (BODY[] {12000}\r\n* 7 EXISTS\r\n"),
+    "a crowd that never comes": while_idle(*[b"* %d EXISTS\r\n" % n for n in range(1000)]),
+}
+
+
+@pytest.mark.parametrize("name", IDLES)
+def test_whatever_a_server_makes_of_idle_its_mail_is_announced(hostile, watch, name):
+    world = hostile
+    world.config["poll_interval"] = "2s"
+    world.imap.twists["IDLE"] = IDLES[name]
+    running = watch(world)
+    for _ in range(2):
+        wait_announced(world, deliver(world))
+    world.imap.behave()
+    wait_announced(world, deliver(world))
+    status, _ = running.stop()
+    assert status == 0 and len(announced(world)) == 3
+
+
+def test_a_mail_that_comes_while_another_folder_is_looked_into_is_announced(hostile, watch):
+    """Nothing tells of it: it is there when INBOX is opened to wait in."""
+    world = hostile
+    world.config["poll_interval"] = NEVER
+    came = []
+
+    def twist(session, good):
+        if b"Junk" in session.line and not came:
+            came.append(deliver(world))
+        return good()
+    world.imap.twists["EXAMINE"] = twist
+    watch(world)
+    with world.receiver.arrived:
+        assert world.receiver.arrived.wait_for(lambda: came and came[0] in announced(world), SOON)
+
+
+@pytest.mark.parametrize("name", ["a crowd that never comes", "over at once", "a mail told of before it idles"])
+def test_a_server_that_cries_is_looked_into_once_a_second(hostile, watch, name):
+    """So many passes in so many seconds at the most: the bound is a number of commands, whatever the machine does."""
+    world = hostile
+    world.config["poll_interval"] = "1h"
+    world.imap.twists["IDLE"] = IDLES[name]
+    began = time.monotonic()
+    running = watch(world)
+    wait_announced(world, deliver(world))
+    while world.imap.asked.count("IDLE") < 4 and name != "over at once":
+        assert time.monotonic() - began < SOON, running.text
+    running.stop()
+    assert world.imap.asked.count("IDLE") <= time.monotonic() - began + 2
+
+
 # ---- systemd
 
 def test_systemd_hears_that_it_is_ready_well_and_ends(world, watch):
@@ -308,7 +389,26 @@ def fast_clock(speed):
 
 @pytest.mark.clock
 @pytest.mark.plain
-def test_the_watchdog_is_fed_by_progress_only_and_a_stuck_worker_is_killed_and_started_again(world, watch):
+def test_the_watchdog_is_fed_by_progress_only(world, watch):
+    """Nobody can open the database: workers are started again and again, and nothing is done."""
+    running = watch(world, watchdog_s=30, env=fast_clock(200))
+    running.wait_told("WATCHDOG=1", 3)
+    db = sqlite3.connect(world.database, isolation_level=None)
+    db.execute("BEGIN EXCLUSIVE")
+    for pid in running.workers():
+        os.kill(pid, signal.SIGKILL)
+    fed, deadline = -1, time.monotonic() + SOON
+    while fed != running.told.count("WATCHDOG=1"):  # not once in the five minutes that a worker waits for its next start
+        assert time.monotonic() < deadline
+        fed = running.told.count("WATCHDOG=1")
+        running.wait_line("worker.ended", running.text.count("worker.ended") + 3)
+    db.close()
+    running.wait_told("WATCHDOG=1", fed + 1)
+
+
+@pytest.mark.clock
+@pytest.mark.plain
+def test_a_stuck_worker_is_killed_and_started_again(world, watch):
     """The clock of the program runs 200 times as fast: its fifteen minutes are five seconds."""
     world.config["poll_interval"] = "1m"
     running = watch(world, watchdog_s=30, env=fast_clock(200))
