@@ -15,6 +15,7 @@
 #include "store/delivery.h"
 #include "store/event.h"
 
+#define TELL_GAP_MS	200	/* at least, from pass to pass of watch: what mailboxes commit comes in crowds */
 #define JOBS_DEFAULT	8	/* mailboxes at once: each is two processes and a connection */
 #define JOBS_MAX	64
 
@@ -203,7 +204,7 @@ tell_stay(struct app *app, int wake)
 			break;		/* another process may have better luck */
 		worker_report(app, REPORT_GOOD);
 		worker_pause(app, tell_idle_ms(app, now_ms), wake);
-		worker_pause(app, began_ms + WORKER_GAP_MS - clock_mono_ms(), -1);
+		worker_pause(app, began_ms + TELL_GAP_MS - clock_mono_ms(), -1);
 	}
 	db_close(app->db);
 	app->db = NULL;
