@@ -4,7 +4,7 @@
 
 A twist answers in place of the server. good() does what the command asks and answers its lines, the tagged one
 last; a twist that does not call it has not done the command. It returns what is sent: bytes, or an act of those
-below. Keys are the names of commands, and GREETING, SEARCH, HEADERS and BODIES (the two kinds of UID FETCH), STORE,
+below. Keys are the names of commands, and GREETING, SEARCH, HEADERS, BODIES and MARKS (the kinds of UID FETCH), STORE,
 MOVE, COPY and EXPUNGE (all by UID), and "*" for any command that has no twist of its own.
 
 It stands in for servers/dovecot.py in a World; every name is a user of its one mailbox.
@@ -21,6 +21,7 @@ import time
 
 MONTHS = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
 FIRST_UID = 1
+BY_UID = ("SEARCH", "FETCH", "STORE", "COPY", "MOVE", "EXPUNGE")  # numbers of any other kind are refused
 
 
 class Gone(Exception):
@@ -283,11 +284,14 @@ class Session:
             self.line = self.read_line()
             self.tag, _, rest = self.line.partition(b" ")
             name, _, rest = rest.partition(b" ")
-            if name.upper() == b"UID":
+            by_uid = name.upper() == b"UID"
+            if by_uid:
                 name, _, rest = rest.partition(b" ")
             key = name.decode().upper()
-            if key == "FETCH":
-                key = "HEADERS" if b"HEADER.FIELDS" in rest else "BODIES"
+            if by_uid != (key in BY_UID):
+                key = "REFUSED"
+            elif key == "FETCH":
+                key = "HEADERS" if b"HEADER.FIELDS" in rest else "BODIES" if b"BODY.PEEK[" in rest else "MARKS"
             self.server.asked.append(key if key in ("LOGIN", "AUTHENTICATE") else (self.line.partition(b" ")[2]).decode())
             do = getattr(self, "do_" + key.lower(), None)
 
@@ -334,6 +338,15 @@ class Session:
             b"* %d EXISTS\r\n" % len(self.view), b"* 0 RECENT\r\n",
             b"* OK [UIDVALIDITY %d] valid\r\n" % self.folder.uidvalidity,
             b"* OK [UIDNEXT %d] next\r\n" % self.folder.uidnext, b"OK [READ-WRITE] done"]
+
+    def do_status(self, rest):
+        name, _, what = rest.partition(b" (")
+        folder = self.server.folders.get(name.strip(b'"').decode())
+        if folder is None:
+            return [b"NO [NONEXISTENT] no such folder"]
+        values = {b"UIDVALIDITY": folder.uidvalidity, b"UIDNEXT": folder.uidnext, b"MESSAGES": len(folder.mails)}
+        return [b"* STATUS %s (" % name + b" ".join(b"%s %d" % (word, values[word]) for word in what.strip(b")").split()) +
+            b")\r\n", b"OK done"]
 
     def do_examine(self, rest):
         return [*self.do_select(rest)[:-1], b"OK [READ-ONLY] done"] if rest.strip(b'"').decode() in self.server.folders else (
@@ -413,13 +426,17 @@ class Session:
                 self.fetched.append((number, mail, pairs))
         return [fetch_line(number, pairs) for number, _, pairs in self.fetched] + [b"OK done"]
 
-    do_bodies = do_headers
+    do_bodies = do_marks = do_headers
 
     def do_store(self, rest):
         uids, what, flags = rest.split(b" ", 2)
         flags = set(flags.strip(b"()").decode().split())
         for _, mail in self.uids(uids):
             mail.flags = mail.flags | flags if what.startswith(b"+") else mail.flags - flags
+        return [*([] if b"SILENT" in what else self.do_marks(uids + b" (UID FLAGS)")[:-1]), b"OK done"]
+
+    def do_create(self, rest):
+        self.server.folders.setdefault(rest.strip(b'"').decode(), Folder(uidvalidity=5000))
         return [b"OK done"]
 
     def do_copy(self, rest):
