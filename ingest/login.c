@@ -80,13 +80,17 @@ by_token(const struct login *l, struct transport_login *t, struct arena *a, stru
 
 /* The error stays as it is, unless the database has a worse one. */
 static int
-login_refused(const struct login *l, const struct refusal *before, const char *stamp, struct err *e)
+login_refused(const struct login *l, const struct refusal *before, const char *stamp,
+    struct arena *a, struct err *e)
 {
 	struct refusal r = {.times = 1, .last_ms = l->now_ms, .stamp = stamp, .error = e->msg};
 	struct err worse;
 
 	if (strcmp(before->stamp, stamp) == 0)
 		r.times += before->times;
+	/* a refresh token that we replaced ourselves meanwhile is no person's doing */
+	if (l->conf->oauth != NULL)
+		r.stamp = login_stamp(l->conf, a);
 	if (refusal_put(l->db, l->conf->name, &r, &worse) == -1)
 		*e = worse;
 	return -1;
@@ -102,12 +106,8 @@ login_try(const struct login *l, const struct refusal *before, const char *stamp
 	    .stop = l->stop};
 	int rc = l->conf->oauth != NULL ? by_token(l, &t, a, e) : by_password(l, &t, a, e);
 
-	if (rc == -1 && e->what == ERR_LOGIN) {
-		/* a refresh token that we replaced ourselves is no person's doing */
-		if (l->conf->oauth != NULL)
-			stamp = login_stamp(l->conf, a);
-		return login_refused(l, before, stamp, e);
-	}
+	if (rc == -1 && e->what == ERR_LOGIN)
+		return login_refused(l, before, stamp, a, e);
 	if (rc == 0 && before->times > 0)
 		rc = refusal_over(l->db, l->conf->name, e);
 	return rc;

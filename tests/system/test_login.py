@@ -257,6 +257,7 @@ def test_a_command_that_goes_wrong_is_told_and_costs_no_mail(world, script, says
     ("scope", "invalid_scope, AADSTS70011: the scope is wrong"),
     ("refresh", "invalid_grant: the refresh token or code is expired, revoked"),
     ("token", "the server refused the token: check user"),
+    ("rotated", "the server refused the token: check user"),  # our own replacing of the file is no person's
 ])
 @pytest.mark.clock
 def test_a_refused_login_is_told_once_tried_three_times_then_hourly_and_recovers(world, what, says):
@@ -271,6 +272,8 @@ def test_a_refused_login_is_told_once_tried_three_times_then_hourly_and_recovers
         by_refresh_token(world)
         world.oauth.refreshable.clear()
     else:
+        if what == "rotated":
+            by_refresh_token(world)
         world.oauth.user = "another"
     now = int(time.time())
     tried, told = [], []
