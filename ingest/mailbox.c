@@ -384,7 +384,7 @@ mailbox_wait(struct mailbox *box, int64_t within_ms, struct err *e)
 {
 	const int64_t answer_ms =
 	    within_ms / 4 < MAILBOX_ANSWER_MS ? within_ms / 4 : MAILBOX_ANSWER_MS;
-	const int64_t until_ms = clock_mono_ms() + within_ms - answer_ms;
+	const int64_t until_ms = clock_mono_ms() + within_ms - 2 * answer_ms;
 	bool changed;
 	int rc;
 

@@ -28,12 +28,12 @@ void		 mailbox_close(struct mailbox *);	/* LOGOUT; NULL is fine */
 int	mailbox_pass(struct mailbox *, bool *undone, struct err *);
 
 /*
- * Between two passes: until the server tells that mail came to the first folder (RFC 2177), at most within_ms. What it
- * tells is a hint: a pass looks. When the time is over the connection has just answered; one that is black-holed is
- * found out within that time. -1: there is no connection (any more), or ERR_STOPPED.
+ * Between two passes: until the server tells that mail came to the first folder (RFC 2177). What it tells is a hint: a
+ * pass looks, within_ms from now at the latest. So the waiting ends sooner: then the server has to answer, and if it does
+ * not there is still time for another connection. -1: there is no connection (any more), or ERR_STOPPED.
  */
 #define MAILBOX_IDLE_MS		(9 * INT64_C(60000))	/* IDLE is renewed: routers forget connections sooner than servers */
-#define MAILBOX_ANSWER_MS	10000			/* for a server to prove that it is there; part of the time */
+#define MAILBOX_ANSWER_MS	10000			/* for a server to prove that it is there, and as much for the pass */
 int	mailbox_wait(struct mailbox *, int64_t within_ms, struct err *);
 /*
  * Pure: how long to leave the server alone after n failures in a row, from 5 s to 15 min, spread by `chance`. Polling
