@@ -118,7 +118,7 @@ check-kill:	# `run` killed at every moment at which it touches the world, and ru
 
 # What is about mailboxes, with the other server, and by STARTTLS with both.
 IMAP	:= $(wildcard $(addprefix tests/system/test_,$(addsuffix .py,after big_mailbox certificates crash dialogue dns history login \
-	loop main_job mail_commands operation outages samples secrets watch)))
+	main_job outages samples secrets watch)))
 STARTTLS := tests/system/test_main_job.py tests/system/test_history.py
 check-servers:	# the system tests of mailboxes with Cyrus IMAP too (unpacked under build/cyrus)
 	tests/needs.sh test
