@@ -125,7 +125,7 @@ check-servers:	# the system tests of mailboxes with Cyrus IMAP too (unpacked und
 	$(MAKE) $(JOBS) all
 	APPROVALS_IMAP=dovecot+starttls $(PYTHON) -m pytest -q $(STARTTLS)
 	@if tests/needs.sh cyrus; then for way in "cyrus $(IMAP)" "cyrus+starttls $(STARTTLS)"; do \
-		APPROVALS_IMAP=$${way%% *} $(PYTHON) -m pytest -q -rs $${way#* } || exit; done; \
+		APPROVALS_IMAP=$${way%% *} $(PYTHON) -m pytest -q -rsfE $${way#* } || exit; done; \
 	else test $$? = 77 && echo 'check-servers: NOT RUN with Cyrus IMAP: see above'; fi
 
 SECONDS	?= 60
