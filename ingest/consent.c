@@ -16,7 +16,10 @@ base64url(struct span bytes, struct arena *a)
 
 	text[strcspn(text, "=")] = '\0';
 	for (char *p = text; *p != '\0'; p++)
-		*p = *p == '+' ? '-' : *p == '/' ? '_' : *p;
+		if (*p == '+')
+			*p = '-';
+		else if (*p == '/')
+			*p = '_';
 	return text;
 }
 
@@ -82,8 +85,10 @@ query_value(struct span s, bool plus, struct arena *a)
 	size_t n = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		char c = s.p[i] == '+' && plus ? ' ' : s.p[i];
+		char c = s.p[i];
 
+		if (c == '+' && plus)
+			c = ' ';
 		if (c == '%') {
 			int hi = i + 2 < s.n ? hex_digit(s.p[i + 1]) : -1;
 			int lo = i + 2 < s.n ? hex_digit(s.p[i + 2]) : -1;

@@ -520,7 +520,7 @@ int
 oauth_token(const struct oauth_conf *c, bool fresh, volatile const int *stop, int64_t now_ms,
     struct arena *a, struct oauth_token *out, struct err *e)
 {
-	struct oauth_answer answer;
+	struct oauth_answer answer = {.life_s = -1};
 	int rc;
 
 	*out = (struct oauth_token){0};
