@@ -212,20 +212,20 @@ enum status
 worker_stay(struct app *app, const struct mailbox_conf *m)
 {
 	const struct reading_setup setup = ingest_setup(&app->set.sender, m->authserv, app->set.rules, &app->arena);
-	struct ingest	in = ingest_of(app, m);
+	struct ingest	fresh = ingest_of(app, m), in = fresh;
 	struct mailbox	*box = mailbox_open(m, &in);
 	enum status	status = STATUS_DONE;
 	int		failures = 0;
 	struct err	e;
 	bool		good;
 
-	if (db_open(app->set.database, DB_WRITE, &in.db, &e) == -1)
+	if (db_open(app->set.database, DB_WRITE, &fresh.db, &e) == -1)
 		status = failed("database.failed", &e);
-	while (in.db && !stop_asked) {
+	while (fresh.db && !stop_asked) {
 		const int64_t began_ms = clock_mono_ms();
 
+		in = fresh;		/* what is counted is counted of one pass */
 		in.now_ms = clock_now_ms();
-		in.seen = in.ignored = in.read = in.claims = in.waiting = in.quarantined = 0;
 		status = worker_readers_pass(app, m, &setup, box, &in, &good);
 		if (status == STATUS_DATABASE || status == STATUS_DEFECT)
 			break;		/* another process may have better luck */
@@ -234,7 +234,7 @@ worker_stay(struct app *app, const struct mailbox_conf *m)
 		worker_pause(app, began_ms + WORKER_GAP_MS - clock_mono_ms(), -1);
 	}
 	mailbox_close(box);
-	db_close(in.db);
+	db_close(fresh.db);
 	return stop_asked ? STATUS_DONE : status;
 }
 
