@@ -219,12 +219,12 @@ report_take(struct watch *w, struct job *j)
 			news = news || (j->box && bytes[i] != REPORT_WAITING);
 		}
 	}
-	if (news && write(w->wake[1], "", 1) == -1)
-		news = false;		/* full: it is awake */
 	if (n == 0)
 		job_close(j);		/* it is about to end */
 	if (was != j->failing)
 		notify_say(w, "");
+	if (news && write(w->wake[1], "", 1) == -1)
+		return;			/* full: it is awake */
 }
 
 static void
