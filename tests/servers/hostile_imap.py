@@ -462,10 +462,6 @@ class Session:
         return [b"* STATUS %s (UIDVALIDITY %d UIDNEXT %d)\r\n" % (rest.split(b" ")[0], folder.uidvalidity, folder.uidnext),
             b"OK done"]
 
-    def do_create(self, rest):
-        self.server.folders[rest.strip(b'"').decode()] = Folder(uidvalidity=3000)
-        return [b"OK done"]
-
     def do_subscribe(self, rest):
         return [b"OK done"]
 
