@@ -19,6 +19,7 @@ static int test_wall_ms = READER_WALL_MS;
 #undef CHILD_CPU_SECONDS
 #define CHILD_CPU_SECONDS 0
 #include "ingest/child.c"	/* NOLINT(bugprone-suspicious-include) */
+#include "ingest/queue.c"	/* NOLINT(bugprone-suspicious-include) */
 #include "ingest/reader.c"	/* NOLINT(bugprone-suspicious-include) */
 
 #include "tests/unit/bad_reader.h"
