@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/digest.h"
+#include "store/mail.h"
 #include "store/sql.h"
 
 #define DB_BUSY_MS	5000			/* a commit of ours takes far less */
@@ -245,6 +246,7 @@ db_close(struct db *db)
 		sqlite3_finalize(db->stmt[i]);
 	sqlite3_close(db->sqlite);	/* rolls back what is open */
 	explicit_bzero(db->id_key, sizeof(db->id_key));
+	mail_keep_end(db);
 	free(db);
 }
 

@@ -158,6 +158,7 @@ struct message_new {
 int	mail_message(struct db *, int64_t id, const struct message_new *, struct err *);
 /* Of untrusted mail the oldest kept bytes may go for it (store/budget.h). */
 int	mail_keep(struct db *, int64_t id, bool trusted, struct span bytes, struct err *);
+void	mail_keep_end(struct db *);	/* for db_close(): what mail_keep() had for the next mail */
 /* The kept bytes, decompressed; p NULL if none are kept. */
 int	mail_kept(struct db *, int64_t id, struct arena *, struct span *bytes, struct err *);
 

@@ -85,6 +85,7 @@ struct db {
 	struct sqlite3_stmt	*stmt[SQL_COUNT];
 	bool			 begun;		/* by db_begin(), whatever SQLite did since */
 	uint8_t			 id_key[DB_KEY_BYTES];
+	struct ZSTD_CCtx_s	*zstd;		/* of mail_keep(), made with its first mail; NULL: not yet */
 };
 
 struct sql_arg {
