@@ -9,70 +9,31 @@
 #include <strings.h>
 
 #include "base/clock.h"
-#include "ingest/idle.h"
 #include "base/log.h"
+#include "ingest/idle.h"
+#include "ingest/imap_session.h"
 
-/* Deadlines: long enough for a server that must first open every mail, short enough to end. */
+/* Deadlines and budgets besides those of ingest/imap_session.h. */
 #define LOGOUT_MS	5000
-#define COMMAND_MS	60000
 #define SEARCH_MS	120000
-#define FETCH_MS	120000
 #define IDLE_BYTES	1024	/* heard at once */
-#define SLOWEST_BYTES	((size_t)16 * 1024)	/* per second, on top of FETCH_MS */
+#define SEARCH_BUDGET	(GUARD_MAX_LINE)
 
-/* Budgets, in bytes of answer. */
-#define COMMAND_BUDGET	((size_t)1024 * 1024)	/* folders of an account, flags of a folder */
-#define SEARCH_BUDGET	(TRANSPORT_MAX_LINE)
-#define MAIL_SLACK	((size_t)4 * 1024)	/* per mail, for what surrounds its text */
-#define BODY_SLACK	((size_t)1024 * 1024)	/* servers round RFC822.SIZE, some generously */
-
-/*
- * Bytes of the set in one FETCH: RFC 2683 3.2.1.5 asks for lines of at most about 1,000, and servers
- * were seen to refuse longer ones. Mails that follow one another take no more than one.
- */
-#define SET_BYTES	800
-
-struct imap {
-	struct transport	*transport;
-	mailimap		*session;
-	bool			 broken;
-	bool			 no_idle;	/* the server refused it */
-	unsigned		 idles;		/* how often it was asked to */
-	int64_t			 exists;	/* of the folder examined last */
-	bool			 known;		/* it was told who we are */
-	carray			*bodies;	/* strings of libetpan, until imap_release() */
-	/* the FETCH under way */
-	const uint32_t		*uids;
-	size_t			 n;
-	bool			 keep;
-	imap_item_fn		 each;
-	void			*arg;
-	struct imap_mark	*marks;		/* or of flags: for each of uids */
-	const char		*flag;
-	/* what the server can do, once asked */
-	bool			 asked;
-	struct imap_can		 can;
-};
-
-/* libetpan answers NULL when out of memory. */
-static void *
-need(void *p)
+void *
+imap_need(void *p)
 {
 	if (p == NULL)
 		arena_no_memory();
 	return p;
 }
 
-static bool
-is_done(int code)
+bool
+imap_is_done(int code)
 {
 	return code == MAILIMAP_NO_ERROR || code == MAILIMAP_NO_ERROR_AUTHENTICATED;
 }
 
-/*
- * A command failed: says why. *refused: the server said NO to it and nothing else is wrong.
- */
-static int
+int
 imap_failed(struct imap *im, int code, int no, const char *command, bool *refused, struct err *e)
 {
 	const char *said = im->session->imap_response;
@@ -114,9 +75,8 @@ alert_log(struct imap *im)
 	info->rsp_alert = NULL;
 }
 
-/* Before each command: its deadline and its budget. */
-static void
-command(struct imap *im, int64_t within_ms, size_t budget)
+void
+imap_command(struct imap *im, int64_t within_ms, size_t budget)
 {
 	alert_log(im);
 	transport_command(im->transport, within_ms, budget);
@@ -130,12 +90,10 @@ on_progress(size_t now, size_t all, void *arg)
 	(void)arg;
 }
 
-static void on_att(struct mailimap_msg_att *, void *);
-
 int
 imap_open(const struct transport_login *login, struct imap **out, struct err *e)
 {
-	struct imap *im = need(calloc(1, sizeof(*im)));
+	struct imap *im = imap_need(calloc(1, sizeof(*im)));
 	int code;
 
 	*out = NULL;
@@ -143,15 +101,15 @@ imap_open(const struct transport_login *login, struct imap **out, struct err *e)
 		free(im);
 		return -1;
 	}
-	im->bodies = need(carray_new(32));
-	im->session = need(mailimap_new(0, NULL));
+	im->bodies = imap_need(carray_new(32));
+	im->session = imap_need(mailimap_new(0, NULL));
 	/* without the first, libetpan ignores the second, in silence */
 	mailimap_set_progress_callback(im->session, on_progress, on_progress, im);
-	mailimap_set_msg_att_handler(im->session, on_att, im);
-	command(im, COMMAND_MS, COMMAND_BUDGET);
+	mailimap_set_msg_att_handler(im->session, imap_on_att, im);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code =
-	    mailimap_connect(im->session, need(mailstream_new(transport_low(im->transport), 8192)));
-	if (!is_done(code)) {
+	    mailimap_connect(im->session, imap_need(mailstream_new(transport_low(im->transport), 8192)));
+	if (!imap_is_done(code)) {
 		imap_failed(im, code, 0, "connect", NULL, e);
 		imap_close(im);
 		return -1;
@@ -168,7 +126,7 @@ imap_close(struct imap *im)
 	imap_release(im);
 	carray_free(im->bodies);
 	/* mailimap_free() says LOGOUT; to a broken server that would only wait */
-	command(im, im->broken ? 0 : LOGOUT_MS, COMMAND_BUDGET);
+	imap_command(im, im->broken ? 0 : LOGOUT_MS, IMAP_COMMAND_BUDGET);
 	mailimap_free(im->session);
 	transport_close(im->transport);
 	free(im);
@@ -262,9 +220,9 @@ imap_special(struct imap *im, const char *use, struct arena *a, const char **nam
 	int code;
 
 	*name = NULL;
-	command(im, COMMAND_MS, COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_list(im->session, "", "*", &list);
-	for (clistiter *it = is_done(code) ? clist_begin(list) : NULL; it != NULL;
+	for (clistiter *it = imap_is_done(code) ? clist_begin(list) : NULL; it != NULL;
 	     it = clist_next(it)) {
 		const struct mailimap_mailbox_list *folder = clist_content(it);
 
@@ -274,7 +232,7 @@ imap_special(struct imap *im, const char *use, struct arena *a, const char **nam
 	}
 	if (list != NULL)
 		mailimap_list_result_free(list);
-	return is_done(code) ? 0 : imap_failed(im, code, MAILIMAP_ERROR_LIST, "LIST", NULL, e);
+	return imap_is_done(code) ? 0 : imap_failed(im, code, MAILIMAP_ERROR_LIST, "LIST", NULL, e);
 }
 
 static bool
@@ -283,8 +241,8 @@ id_offered(struct imap *im)
 	struct mailimap_capability_data *caps = NULL;
 	bool offered = false;
 
-	command(im, COMMAND_MS, COMMAND_BUDGET);
-	im->broken = !is_done(mailimap_capability(im->session, &caps)) || caps == NULL;
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	im->broken = !imap_is_done(mailimap_capability(im->session, &caps)) || caps == NULL;
 	if (im->broken)
 		return false;
 	for (clistiter *it = clist_begin(caps->cap_list); it != NULL; it = clist_next(it)) {
@@ -310,12 +268,12 @@ id_say(struct imap *im)
 	if (im->known || !id_offered(im))
 		return false;
 	im->known = true;
-	command(im, COMMAND_MS, COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_id_basic(im->session, "approvals", APPROVALS_VERSION, &name, &version);
 	free(name);
 	free(version);
-	im->broken = !is_done(code) && code != MAILIMAP_ERROR_EXTENSION;
-	return is_done(code);
+	im->broken = !imap_is_done(code) && code != MAILIMAP_ERROR_EXTENSION;
+	return imap_is_done(code);
 }
 
 int
@@ -325,9 +283,9 @@ imap_examine(struct imap *im, const char *name, struct imap_state *state, struct
 	bool refused;
 	int code;
 
-	command(im, COMMAND_MS, COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_examine(im->session, name);
-	if (!is_done(code)) {
+	if (!imap_is_done(code)) {
 		imap_failed(im, code, MAILIMAP_ERROR_EXAMINE, "EXAMINE", &refused, e);
 		if (refused && id_say(im))
 			return imap_examine(im, name, state, e);
@@ -371,7 +329,7 @@ idle_done(struct imap *im, struct idle *w, int64_t answer_ms)
 	char buf[IDLE_BYTES];
 	size_t n;
 
-	transport_command(im->transport, answer_ms, COMMAND_BUDGET);
+	transport_command(im->transport, answer_ms, IMAP_COMMAND_BUDGET);
 	if (!w->ended && transport_say(im->transport, "DONE\r\n") == -1)
 		return -1;
 	while (!w->ended || w->n > 0) {
@@ -391,7 +349,7 @@ idle_run(struct imap *im, struct idle *w, int64_t within_ms, int64_t answer_ms)
 
 	idle_begin(w, ++im->idles, im->exists);
 	snprintf(command, sizeof(command), "%s IDLE\r\n", w->tag);
-	transport_command(im->transport, answer_ms, COMMAND_BUDGET);
+	transport_command(im->transport, answer_ms, IMAP_COMMAND_BUDGET);
 	if (transport_say(im->transport, command) == -1 ||
 	    idle_hear(im, w, &w->invited, answer_ms) == -1)
 		return -1;
@@ -409,8 +367,8 @@ hush_run(struct imap *im, int64_t within_ms, int64_t answer_ms, bool *changed)
 {
 	if (transport_stir(im->transport, within_ms, changed) == -1)
 		return -1;
-	transport_command(im->transport, answer_ms, COMMAND_BUDGET);
-	return is_done(mailimap_noop(im->session)) ? 0 : -1;
+	transport_command(im->transport, answer_ms, IMAP_COMMAND_BUDGET);
+	return imap_is_done(mailimap_noop(im->session)) ? 0 : -1;
 }
 
 int
@@ -441,188 +399,18 @@ imap_idle(struct imap *im, int64_t within_ms, int64_t answer_ms, bool *changed, 
 
 /* ---- search */
 
-static int
-uid_order(const void *a, const void *b)
+int
+imap_uid_order(const void *a, const void *b)
 {
 	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
 
 	return (x > y) - (x < y);
 }
 
-/* Sorted, unique, not below lo: servers answer n:* with the last mail even if its UID is lower. */
-static size_t
-uid_tidy(uint32_t *uids, size_t n, uint32_t lo)
+struct mailimap_set *
+imap_uid_set(const uint32_t *uids, size_t n)
 {
-	size_t kept = 0;
-
-	qsort(uids, n, sizeof(*uids), uid_order);
-	for (size_t i = 0; i < n; i++)
-		if (uids[i] >= lo && (kept == 0 || uids[i] != uids[kept - 1]))
-			uids[kept++] = uids[i];
-	return kept;
-}
-
-int
-imap_search(
-    struct imap *im, uint32_t lo, struct arena *a, uint32_t **uids, size_t *n, struct err *e)
-{
-	struct mailimap_search_key *key = need(lo <= 1 ? mailimap_search_key_new_all() :
-	    mailimap_search_key_new_uid(need(mailimap_set_new_interval(lo, 0))));
-	clist *list = NULL;
-	bool zero = false;
-	int code;
-
-	*n = 0;
-	command(im, SEARCH_MS, SEARCH_BUDGET);
-	code = mailimap_uid_search(im->session, NULL, key, &list);
-	mailimap_search_key_free(key);
-	if (is_done(code) && list != NULL) {
-		*uids = arena_array(a, (size_t)clist_count(list), sizeof(**uids));
-		for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
-			(*uids)[*n] = *(uint32_t *)clist_content(it);
-			zero = zero || (*uids)[*n] == 0;
-			++*n;
-		}
-		*n = uid_tidy(*uids, *n, lo);
-	}
-	if (list != NULL)	/* libetpan hands one out after NO as well */
-		mailimap_search_result_free(list);
-	if (!is_done(code))
-		return imap_failed(im, code, MAILIMAP_ERROR_UID_SEARCH, "SEARCH", NULL, e);
-	if (zero) {
-		im->broken = true;
-		return err_set(e, ERR_RETRY, "SEARCH: the server showed a mail with UID 0");
-	}
-	return 0;
-}
-
-/* ---- fetch */
-
-static int64_t
-date_ms(const struct mailimap_date_time *d)
-{
-	int64_t ms;
-
-	/* the zone is +hhmm read as one number */
-	if (d == NULL ||
-	    clock_civil(d->dt_year, d->dt_month, d->dt_day, d->dt_hour, d->dt_min, d->dt_sec,
-		d->dt_zone / 100 * 60 + d->dt_zone % 100, &ms) == -1 ||
-	    ms < 0)
-		return 0;
-	return ms;
-}
-
-/* BODY[], not a part of it: an answer that comes late may be one to what was asked before. */
-static bool
-is_whole(const struct mailimap_section *section)
-{
-	return section == NULL || section->sec_spec == NULL;
-}
-
-static void
-take_static(struct imap *im, struct mailimap_msg_att_static *s, struct imap_item *item)
-{
-	struct mailimap_msg_att_body_section *section;
-
-	switch (s->att_type) {
-	case MAILIMAP_MSG_ATT_UID:
-		item->uid = s->att_data.att_uid;
-		break;
-	case MAILIMAP_MSG_ATT_RFC822_SIZE:
-		item->size_bytes = s->att_data.att_rfc822_size;
-		break;
-	case MAILIMAP_MSG_ATT_INTERNALDATE:
-		item->arrived_ms = date_ms(s->att_data.att_internal_date);
-		break;
-	case MAILIMAP_MSG_ATT_BODY_SECTION:
-		section = s->att_data.att_body_section;
-		if (section->sec_body_part == NULL || section->sec_length == 0 ||
-		    section->sec_origin_octet != 0 || is_whole(section->sec_section) != im->keep)
-			break;
-		item->text = (struct span){section->sec_body_part, section->sec_length};
-		if (im->keep) {	/* taken over: libetpan would free it when we return */
-			if (carray_add(im->bodies, section->sec_body_part, NULL) == -1)
-				arena_no_memory();
-			section->sec_body_part = NULL;
-		}
-		break;
-	default:	/* not an enum of ours: what we did not ask for is of no interest */
-		break;
-	}
-}
-
-static bool
-is_flag(const struct mailimap_flag *f, const char *name)
-{
-	if (f == NULL)
-		return false;
-	if (f->fl_type == MAILIMAP_FLAG_SEEN)
-		return strcmp(name, "\\Seen") == 0;
-	if (f->fl_type == MAILIMAP_FLAG_DELETED)
-		return strcmp(name, "\\Deleted") == 0;
-	return f->fl_type == MAILIMAP_FLAG_KEYWORD && f->fl_data.fl_keyword != NULL &&
-	    strcasecmp(f->fl_data.fl_keyword, name) == 0;
-}
-
-static bool
-has_flag(const struct mailimap_msg_att_dynamic *flags, const char *name)
-{
-	clistiter *it = flags == NULL || flags->att_list == NULL ? NULL : clist_begin(flags->att_list);
-
-	for (; it != NULL; it = clist_next(it))
-		if (is_flag(((struct mailimap_flag_fetch *)clist_content(it))->fl_flag, name))
-			return true;
-	return false;
-}
-
-/* Several lines for one mail: the last one stands. */
-static void
-on_marks(struct imap *im, const struct mailimap_msg_att *att)
-{
-	struct imap_item item = {0};
-	bool told = false, has = false;
-	const uint32_t *at;
-
-	for (clistiter *it = clist_begin(att->att_list); it != NULL; it = clist_next(it)) {
-		struct mailimap_msg_att_item *part = clist_content(it);
-
-		if (part->att_type == MAILIMAP_MSG_ATT_ITEM_STATIC) {
-			take_static(im, part->att_data.att_static, &item);
-		} else if (part->att_type == MAILIMAP_MSG_ATT_ITEM_DYNAMIC) {
-			told = true;
-			has = im->flag != NULL && has_flag(part->att_data.att_dyn, im->flag);
-		}
-	}
-	at = bsearch(&item.uid, im->uids, im->n, sizeof(*im->uids), uid_order);
-	if (at != NULL && told)
-		im->marks[at - im->uids] = (struct imap_mark){.there = true, .marked = has};
-}
-
-/* libetpan calls this for each FETCH line, asked for or not. */
-static void
-on_att(struct mailimap_msg_att *att, void *arg)
-{
-	struct imap *im = arg;
-	struct imap_item item = {.size_bytes = -1, .arrived_ms = -1};
-
-	if (im->marks != NULL)
-		on_marks(im, att);
-	if (im->each == NULL)
-		return;
-	for (clistiter *it = clist_begin(att->att_list); it != NULL; it = clist_next(it)) {
-		struct mailimap_msg_att_item *part = clist_content(it);
-
-		if (part->att_type == MAILIMAP_MSG_ATT_ITEM_STATIC)
-			take_static(im, part->att_data.att_static, &item);
-	}
-	if (bsearch(&item.uid, im->uids, im->n, sizeof(*im->uids), uid_order) != NULL)
-		im->each(im->arg, &item);
-}
-
-static struct mailimap_set *
-uid_set(const uint32_t *uids, size_t n)
-{
-	struct mailimap_set *set = need(mailimap_set_new_empty());
+	struct mailimap_set *set = imap_need(mailimap_set_new_empty());
 
 	for (size_t i = 0, end; i < n; i = end) {
 		for (end = i + 1; end < n && uids[end] == uids[end - 1] + 1; end++)
@@ -633,340 +421,50 @@ uid_set(const uint32_t *uids, size_t n)
 	return set;
 }
 
-/* How many of the mails fit one FETCH, which is all if they follow one another. */
+
+/* Sorted, unique, not below lo: servers answer n:* with the last mail even if its UID is lower. */
 static size_t
-uids_fit(const uint32_t *uids, size_t n)
+uid_tidy(uint32_t *uids, size_t n, uint32_t lo)
 {
-	size_t bytes = 0, i = 0;
+	size_t kept = 0;
 
-	while (i < n && bytes + sizeof("4294967295:4294967295,") < SET_BYTES) {
-		size_t end = i + 1;
-		char text[sizeof("4294967295:4294967295,")];
-
-		while (end < n && uids[end] == uids[end - 1] + 1)
-			end++;
-		bytes += (size_t)(end - i == 1 ? snprintf(text, sizeof(text), "%u,", uids[i]) :
-		    snprintf(text, sizeof(text), "%u:%u,", uids[i], uids[end - 1]));
-		i = end;
-	}
-	return i;
+	qsort(uids, n, sizeof(*uids), imap_uid_order);
+	for (size_t i = 0; i < n; i++)
+		if (uids[i] >= lo && (kept == 0 || uids[i] != uids[kept - 1]))
+			uids[kept++] = uids[i];
+	return kept;
 }
 
-static int
-fetch_some(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *uids, size_t n,
-    imap_item_fn each, void *arg, struct err *e)
+int
+imap_search(
+    struct imap *im, uint32_t lo, struct arena *a, uint32_t **uids, size_t *n, struct err *e)
 {
-	struct mailimap_set *set = uid_set(uids, n);
+	struct mailimap_search_key *key = imap_need(lo <= 1 ? mailimap_search_key_new_all() :
+	    mailimap_search_key_new_uid(imap_need(mailimap_set_new_interval(lo, 0))));
 	clist *list = NULL;
+	bool zero = false;
 	int code;
 
-	im->uids = uids;
-	im->n = n;
-	im->each = each;
-	im->arg = arg;
-	code = mailimap_uid_fetch(im->session, set, what, &list);
-	im->each = NULL;
-	if (is_done(code) && list != NULL)
-		mailimap_fetch_list_free(list);
-	mailimap_set_free(set);
-	/* NO: some mails could not be had; the caller sees which did not come */
-	if (is_done(code) ||
-	    (code == MAILIMAP_ERROR_UID_FETCH && transport_why(im->transport, e) == 0))
-		return 0;
-	return imap_failed(im, code, MAILIMAP_ERROR_UID_FETCH, "FETCH", NULL, e);
-}
-
-/* Takes `what` over. */
-static int
-imap_fetch(struct imap *im, struct mailimap_fetch_type *what, const uint32_t *uids, size_t n,
-    imap_item_fn each, void *arg, struct err *e)
-{
-	int rc = 0;
-
-	for (size_t i = 0, some; i < n && rc == 0; i += some) {
-		some = uids_fit(uids + i, n - i);
-		rc = fetch_some(im, what, uids + i, some, each, arg, e);
+	*n = 0;
+	imap_command(im, SEARCH_MS, SEARCH_BUDGET);
+	code = mailimap_uid_search(im->session, NULL, key, &list);
+	mailimap_search_key_free(key);
+	if (imap_is_done(code) && list != NULL) {
+		*uids = arena_array(a, (size_t)clist_count(list), sizeof(**uids));
+		for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
+			(*uids)[*n] = *(uint32_t *)clist_content(it);
+			zero = zero || (*uids)[*n] == 0;
+			++*n;
+		}
+		*n = uid_tidy(*uids, *n, lo);
 	}
-	mailimap_fetch_type_free(what);
-	return rc;
-}
-
-static struct mailimap_fetch_type *
-fetch_type(void)
-{
-	struct mailimap_fetch_type *what = need(mailimap_fetch_type_new_fetch_att_list_empty());
-
-	mailimap_fetch_type_new_fetch_att_list_add(what, need(mailimap_fetch_att_new_uid()));
-	return what;
-}
-
-int
-imap_headers(
-    struct imap *im, const uint32_t *uids, size_t n, imap_item_fn each, void *arg, struct err *e)
-{
-	static const char *const fields[] = {"FROM", "SENDER", "REPLY-TO", "SUBJECT", "MESSAGE-ID"};
-	struct mailimap_fetch_type *what = fetch_type();
-	clist *names = need(clist_new());
-
-	for (size_t i = 0; i < COUNT(fields); i++)
-		if (clist_append(names, need(strdup(fields[i]))) == -1)
-			arena_no_memory();
-	mailimap_fetch_type_new_fetch_att_list_add(
-	    what, need(mailimap_fetch_att_new_rfc822_size()));
-	mailimap_fetch_type_new_fetch_att_list_add(
-	    what, need(mailimap_fetch_att_new_internaldate()));
-	mailimap_fetch_type_new_fetch_att_list_add(what,
-	    need(mailimap_fetch_att_new_body_peek_section_partial(
-		need(mailimap_section_new_header_fields(need(mailimap_header_list_new(names)))), 0,
-		IMAP_MAX_HEADER)));
-	im->keep = false;
-	command(
-	    im, FETCH_MS, n * (IMAP_MAX_HEADER + MAIL_SLACK) + COMMAND_BUDGET);
-	return imap_fetch(im, what, uids, n, each, arg, e);
-}
-
-int
-imap_bodies(struct imap *im, const uint32_t *uids, size_t n, int64_t bytes, imap_item_fn each,
-    void *arg, struct err *e)
-{
-	struct mailimap_fetch_type *what = fetch_type();
-	size_t budget = (size_t)bytes + (size_t)bytes / 2 + n * MAIL_SLACK + BODY_SLACK;
-
-	mailimap_fetch_type_new_fetch_att_list_add(what,
-	    need(mailimap_fetch_att_new_body_peek_section(need(mailimap_section_new(NULL)))));
-	im->keep = true;
-	command(
-	    im, FETCH_MS + (int64_t)(budget / SLOWEST_BYTES) * CLOCK_SECOND, budget);
-	return imap_fetch(im, what, uids, n, each, arg, e);
-}
-
-void
-imap_release(struct imap *im)
-{
-	for (unsigned i = 0; i < carray_count(im->bodies); i++)
-		mailimap_nstring_free(carray_get(im->bodies, i));
-	carray_set_size(im->bodies, 0);
-}
-
-/* ---- what changes something */
-
-/* The end of a command that the server may refuse. */
-static int
-change_done(struct imap *im, int code, int no, const char *command, struct err *e)
-{
-	bool refused;
-
-	return is_done(code) ? 0 : imap_failed(im, code, no, command, &refused, e);
-}
-
-static void
-can_read(struct imap_can *can, clist *list)
-{
-	for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
-		const struct mailimap_capability *cap = clist_content(it);
-		const char *name =
-		    cap->cap_type == MAILIMAP_CAPABILITY_NAME ? cap->cap_data.cap_name : NULL;
-
-		can->move = can->move || (name != NULL && strcasecmp(name, "MOVE") == 0);
-		can->uidplus = can->uidplus || (name != NULL && strcasecmp(name, "UIDPLUS") == 0);
+	if (list != NULL)	/* libetpan hands one out after NO as well */
+		mailimap_search_result_free(list);
+	if (!imap_is_done(code))
+		return imap_failed(im, code, MAILIMAP_ERROR_UID_SEARCH, "SEARCH", NULL, e);
+	if (zero) {
+		im->broken = true;
+		return err_set(e, ERR_RETRY, "SEARCH: the server showed a mail with UID 0");
 	}
-}
-
-/* mailimap_capability() dies of an OK that brought no list. */
-int
-imap_can(struct imap *im, struct imap_can *can, struct err *e)
-{
-	const struct mailimap_connection_info *info;
-	int code = MAILIMAP_NO_ERROR;
-
-	if (!im->asked) {
-		transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-		code = mailimap_custom_command(im->session, "CAPABILITY");
-		if (!is_done(code))
-			return imap_failed(im, code, MAILIMAP_ERROR_CUSTOM_COMMAND, "CAPABILITY", NULL, e);
-		info = im->session->imap_connection_info;
-		if (info == NULL || info->imap_capability == NULL)
-			return err_set(e, ERR_REJECT, "the server does not say what it can do");
-		can_read(&im->can, info->imap_capability->cap_list);
-		im->asked = true;
-	}
-	*can = im->can;
 	return 0;
-}
-
-int
-imap_select(struct imap *im, const char *name, struct imap_state *state, bool *writable, struct err *e)
-{
-	const struct mailimap_selection_info *info;
-	int code;
-
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-	code = mailimap_select(im->session, name);
-	if (!is_done(code))
-		return change_done(im, code, MAILIMAP_ERROR_SELECT, "SELECT", e);
-	info = im->session->imap_selection_info;
-	*state = (struct imap_state){.uidvalidity = info->sel_uidvalidity,
-	    .uidnext = info->sel_uidnext,
-	    .exists = info->sel_exists};
-	*writable = info->sel_perm == MAILIMAP_MAILBOX_READWRITE;
-	return 0;
-}
-
-bool
-imap_keeps(const struct imap *im, const char *flag)
-{
-	const struct mailimap_selection_info *info = im->session->imap_selection_info;
-
-	/* not told: RFC 3501 7.1 says that all can be kept; told to be empty looks the same here */
-	if (info == NULL || info->sel_perm_flags == NULL)
-		return true;
-	for (clistiter *it = clist_begin(info->sel_perm_flags); it != NULL; it = clist_next(it)) {
-		const struct mailimap_flag_perm *perm = clist_content(it);
-
-		if (perm->fl_type == MAILIMAP_FLAG_PERM_ALL ? flag[0] != '\\' :
-							      is_flag(perm->fl_flag, flag))
-			return true;
-	}
-	return false;
-}
-
-int
-imap_status(struct imap *im, const char *name, struct imap_state *state, struct err *e)
-{
-	struct mailimap_status_att_list *what = need(mailimap_status_att_list_new_empty());
-	struct mailimap_mailbox_data_status *status = NULL;
-	clistiter *it;
-	int code;
-
-	*state = (struct imap_state){0};
-	if (mailimap_status_att_list_add(what, MAILIMAP_STATUS_ATT_UIDVALIDITY) != MAILIMAP_NO_ERROR ||
-	    mailimap_status_att_list_add(what, MAILIMAP_STATUS_ATT_UIDNEXT) != MAILIMAP_NO_ERROR)
-		arena_no_memory();
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-	code = mailimap_status(im->session, name, what, &status);
-	mailimap_status_att_list_free(what);
-	if (!is_done(code))
-		return change_done(im, code, MAILIMAP_ERROR_STATUS, "STATUS", e);
-	it = status == NULL || status->st_info_list == NULL ? NULL : clist_begin(status->st_info_list);
-	for (; it != NULL; it = clist_next(it)) {
-		const struct mailimap_status_info *info = clist_content(it);
-
-		if (info->st_att == MAILIMAP_STATUS_ATT_UIDVALIDITY)
-			state->uidvalidity = info->st_value;
-		else if (info->st_att == MAILIMAP_STATUS_ATT_UIDNEXT)
-			state->uidnext = info->st_value;
-	}
-	if (status != NULL)
-		mailimap_mailbox_data_status_free(status);
-	return 0;
-}
-
-int
-imap_marks(struct imap *im, const uint32_t *uids, size_t n, const char *flag, struct imap_mark *marks,
-    struct err *e)
-{
-	struct mailimap_fetch_type *what = fetch_type();
-	int rc;
-
-	mailimap_fetch_type_new_fetch_att_list_add(what, need(mailimap_fetch_att_new_flags()));
-	memset(marks, 0, n * sizeof(*marks));
-	im->marks = marks;
-	im->flag = flag;
-	im->keep = false;
-	transport_command(im->transport, COMMAND_MS, n * MAIL_SLACK + COMMAND_BUDGET);
-	rc = imap_fetch(im, what, uids, n, NULL, NULL, e);
-	im->marks = NULL;
-	return rc;
-}
-
-static struct mailimap_flag *
-flag_new(const char *name)
-{
-	if (strcmp(name, "\\Seen") == 0)
-		return need(mailimap_flag_new_seen());
-	if (strcmp(name, "\\Deleted") == 0)
-		return need(mailimap_flag_new_deleted());
-	return need(mailimap_flag_new_flag_keyword(need(strdup(name))));
-}
-
-int
-imap_flag(struct imap *im, const uint32_t *uids, size_t n, const char *flag, struct err *e)
-{
-	struct mailimap_flag_list *flags = need(mailimap_flag_list_new_empty());
-	struct mailimap_store_att_flags *what;
-	struct mailimap_set *set = uid_set(uids, n);
-	int code;
-
-	if (mailimap_flag_list_add(flags, flag_new(flag)) != MAILIMAP_NO_ERROR)
-		arena_no_memory();
-	what = need(mailimap_store_att_flags_new_add_flags_silent(flags));
-	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
-	code = mailimap_uid_store(im->session, set, what);
-	mailimap_store_att_flags_free(what);
-	mailimap_set_free(set);
-	return change_done(im, code, MAILIMAP_ERROR_UID_STORE, "STORE", e);
-}
-
-/* A refused MOVE or COPY: is it for want of the folder? */
-static int
-transfer_done(struct imap *im, int code, int no, const char *command, bool *missing, struct err *e)
-{
-	const struct mailimap_response_info *info = im->session->imap_response_info;
-
-	*missing = code == no && info != NULL && info->rsp_trycreate;
-	return change_done(im, code, no, command, e);
-}
-
-int
-imap_move(struct imap *im, const uint32_t *uids, size_t n, const char *folder, bool *missing,
-    struct err *e)
-{
-	struct mailimap_set *set = uid_set(uids, n);
-	int code;
-
-	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
-	code = mailimap_uid_move(im->session, set, folder);
-	mailimap_set_free(set);
-	return transfer_done(im, code, MAILIMAP_ERROR_UID_MOVE, "MOVE", missing, e);
-}
-
-int
-imap_copy(struct imap *im, const uint32_t *uids, size_t n, const char *folder, bool *missing,
-    struct err *e)
-{
-	struct mailimap_set *set = uid_set(uids, n);
-	int code;
-
-	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
-	code = mailimap_uid_copy(im->session, set, folder);
-	mailimap_set_free(set);
-	return transfer_done(im, code, MAILIMAP_ERROR_UID_COPY, "COPY", missing, e);
-}
-
-int
-imap_create(struct imap *im, const char *folder, struct err *e)
-{
-	int code;
-
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-	code = mailimap_create(im->session, folder);
-	if (!is_done(code))
-		return change_done(im, code, MAILIMAP_ERROR_CREATE, "CREATE", e);
-	transport_command(im->transport, COMMAND_MS, COMMAND_BUDGET);
-	code = mailimap_subscribe(im->session, folder);
-	if (change_done(im, code, MAILIMAP_ERROR_SUBSCRIBE, "SUBSCRIBE", e) == -1 && im->broken)
-		return -1;
-	return 0;	/* refused: the folder is there all the same */
-}
-
-int
-imap_uid_expunge(struct imap *im, const uint32_t *uids, size_t n, struct err *e)
-{
-	struct mailimap_set *set = uid_set(uids, n);
-	int code;
-
-	transport_command(im->transport, FETCH_MS, n * MAIL_SLACK + COMMAND_BUDGET);
-	code = mailimap_uid_expunge(im->session, set);
-	mailimap_set_free(set);
-	return change_done(im, code, MAILIMAP_ERROR_EXPUNGE, "UID EXPUNGE", e);
 }

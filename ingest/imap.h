@@ -1,9 +1,9 @@
 /*
- * imap - the few IMAP commands of a pass; with transport the one door to libetpan
+ * imap - the few IMAP commands of a pass; its files and transport are the one door to libetpan
  *
  * To read: LIST, EXAMINE, UID SEARCH, UID FETCH, IDLE, NOOP and LOGOUT, and no extension that would
- * widen libetpan's parser (ID only where a folder is refused). What changes something on the server stands at the end, for ingest/after
- * alone; EXPUNGE and CLOSE are not there, for they remove what others marked. What the server says
+ * widen libetpan's parser (ID only where a folder is refused). What changes something on the server
+ * stands at the end (imap_action.c), for ingest/after alone; EXPUNGE and CLOSE are not there, for they remove what others marked. What the server says
  * is not believed: answers are per UID, and the caller looks which of those it asked for did come.
  * Folder names are as on the wire (RFC 3501 5.1.3); imap_wire_name() makes them.
  * All fail with ERR_RETRY; the connection is then of no use any more, unless said otherwise.

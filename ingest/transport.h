@@ -3,9 +3,9 @@
  *
  * libcurl connects (proxy, TLS or STARTTLS, chain and host verified) and logs in; the stream is
  * then handed to libetpan as a mailstream_low, which first reads a made-up "* PREAUTH" greeting,
- * since libcurl has read the real one. Everything that the server says passes a guard first: a byte
- * budget and an absolute deadline for each command, and the bounds below, because libetpan believes
- * what it reads. A closed connection is an error, never "nothing more to read".
+ * since libcurl has read the real one. Everything that the server says passes a guard first
+ * (ingest/guard), with a byte budget for each command, which has an absolute deadline too, because
+ * libetpan believes what it reads. A closed connection is an error, never "nothing more to read".
  * One transport at a time in a process: libetpan keeps process-wide state.
  */
 #ifndef INGEST_TRANSPORT_H
@@ -18,13 +18,9 @@
 #include "base/err.h"
 #include "base/http.h"
 #include "base/span.h"
+#include "ingest/guard.h"
 
 #define TRANSPORT_LOGIN_MS	30000		/* DNS, TCP, TLS and login together */
-/* Bytes of a line, literals left out: the answer to a SEARCH is one. */
-#define TRANSPORT_MAX_LINE	((size_t)8 * 1024 * 1024)
-/* UIDs of one command's SEARCH: libetpan takes 64 bytes each; twice that for any other line or word. */
-#define TRANSPORT_MAX_SHOWN	500000
-#define TRANSPORT_MAX_DEPTH	32	/* of parentheses: libetpan recurses, 20,000 kill it */
 
 struct transport_login {
 	const char		*url;		/* imaps://host[:port], or imap:// for STARTTLS */
@@ -62,28 +58,5 @@ int	transport_why(const struct transport *, struct err *);
 
 /* Whether this answer to a login ("A002 NO [CODE] text") says that name or password are wrong. */
 bool	transport_refused(struct span line);
-
-/*
- * The guard: a running look at the server's bytes, in pieces of any size. It knows lines, quoted
- * strings and literals (RFC 9051 4.3), and no more.
- */
-struct guard {
-	size_t		 budget;	/* bytes that may still come for this command */
-	size_t		 shown;		/* numbers in SEARCH answers so far, others weighed as such */
-	size_t		 literal;	/* bytes of a literal still to come */
-	size_t		 line;		/* bytes of this line so far, literals left out */
-	enum { GUARD_START, GUARD_STAR, GUARD_TEXT, GUARD_DATA } state;
-	char		 word[8];	/* what follows "* " */
-	size_t		 word_n;
-	bool		 quoted, escaped, code /* inside [ ] of a status line */, search;
-	enum { BRACE_NONE, BRACE_OPEN, BRACE_CLOSED, BRACE_CR } brace;
-	uint64_t	 number;	/* digits being read */
-	int		 digits;
-	int		 depth;
-	uint32_t	 before;	/* the four bytes before the digits */
-};
-void	guard_arm(struct guard *, size_t budget);
-/* -1: a bound was passed; ERR_RETRY, since another connection may do better. */
-int	guard_pass(struct guard *, const char *, size_t, struct err *);
 
 #endif

@@ -35,7 +35,7 @@ done
 door() { # door LIBRARY HEADER-PATTERN FILES-PATTERN
     grep -nE "^#include <([a-z]+/)*($2)" ./*/*.[ch] | grep -vE "^\./($3):" | found "door: $1 is used outside its door"
 }
-door libetpan 'libetpan' 'ingest/(imap|transport)\.c'
+door libetpan 'libetpan' 'ingest/(imap|imap_fetch|imap_action|transport)\.c'
 door GMime 'gmime' 'read/message\.c'
 door GLib 'glib' 'read/text\.c'
 door Gumbo 'gumbo' 'read/html\.c'

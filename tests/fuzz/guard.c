@@ -4,7 +4,7 @@
  */
 #include <string.h>
 
-#include "ingest/transport.h"
+#include "ingest/guard.h"
 #include "tests/fuzz/fuzz.h"
 
 #define HEAD 3	/* bytes of an input before the stream */
@@ -76,7 +76,7 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	fuzz_promise(same(&whole, &pieces) && same(&whole, &bytes), "nor what is known of the stream");
 	fuzz_promise(whole.budget == budget - n, "each byte is paid for");
 	fuzz_promise(whole.literal <= whole.budget, "a literal that is announced may still come");
-	fuzz_promise(whole.line <= TRANSPORT_MAX_LINE && whole.depth <= TRANSPORT_MAX_DEPTH &&
-	    whole.shown <= TRANSPORT_MAX_SHOWN, "what passed is within the bounds");
+	fuzz_promise(whole.line <= GUARD_MAX_LINE && whole.depth <= GUARD_MAX_DEPTH &&
+	    whole.shown <= GUARD_MAX_SHOWN, "what passed is within the bounds");
 	return 0;
 }

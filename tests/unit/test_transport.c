@@ -106,12 +106,12 @@ guard_bounds_depth_lines_and_search(void **state)
 	(void)state;
 	memset(line, '(', sizeof(line));
 	memcpy(line, "* 1 FETCH ", 10);
-	assert_int_equal(passes(line, 10 + TRANSPORT_MAX_DEPTH, 7, SIZE_MAX), 0);
-	assert_int_equal(passes(line, 11 + TRANSPORT_MAX_DEPTH, 7, SIZE_MAX), -1);
+	assert_int_equal(passes(line, 10 + GUARD_MAX_DEPTH, 7, SIZE_MAX), 0);
+	assert_int_equal(passes(line, 11 + GUARD_MAX_DEPTH, 7, SIZE_MAX), -1);
 
 	memset(line, 'x', sizeof(line));
 	guard_arm(&g, SIZE_MAX);
-	for (n = 0; n < TRANSPORT_MAX_LINE && rc == 0; n += sizeof(line))
+	for (n = 0; n < GUARD_MAX_LINE && rc == 0; n += sizeof(line))
 		rc = guard_pass(&g, line, sizeof(line), &e);
 	assert_int_equal(rc, 0);
 	assert_int_equal(guard_pass(&g, line, 1, &e), -1);
@@ -119,7 +119,7 @@ guard_bounds_depth_lines_and_search(void **state)
 	g = (struct guard){0};
 	guard_arm(&g, SIZE_MAX);
 	assert_int_equal(guard_pass(&g, "* SEARCH", 8, &e), 0);
-	for (n = 0; n < TRANSPORT_MAX_SHOWN; n++)
+	for (n = 0; n < GUARD_MAX_SHOWN; n++)
 		assert_int_equal(guard_pass(&g, " 1", 2, &e), 0);
 	assert_int_equal(guard_pass(&g, "\r\n* SEARCH 1\r\n", 14, &e), -1);
 }
@@ -142,7 +142,7 @@ refused_at(const char *start, const char *piece, int n)
 static void
 guard_bounds_what_libetpan_keeps_until_the_command_ends(void **state)
 {
-	enum { LINES = TRANSPORT_MAX_SHOWN / 2 };
+	enum { LINES = GUARD_MAX_SHOWN / 2 };
 
 	(void)state;
 	assert_int_equal(refused_at("", "* SEARCH\r\n", LINES), 0);
