@@ -23,7 +23,8 @@ CREATE TABLE folder (
 	id		INTEGER PRIMARY KEY,
 	mailbox_id	INTEGER NOT NULL REFERENCES mailbox (id),
 	name		TEXT NOT NULL,
-	good_ms		INTEGER,		-- end of the last pass that left nothing undone
+	good_ms		INTEGER,		-- end of the last pass that left nothing undone, or of one at
+						-- most ten minutes before it
 	UNIQUE (mailbox_id, name)
 ) STRICT;
 

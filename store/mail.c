@@ -106,7 +106,8 @@ mail_folder(struct db *db, int64_t mailbox_id, const char *name, int64_t *folder
 int
 mail_folder_good(struct db *db, int64_t folder_id, int64_t now_ms, struct err *e)
 {
-	return sql_write(db, SQL_FOLDER_GOOD, ARGS(arg_int(folder_id), arg_int(now_ms)), e);
+	return sql_write(db, SQL_FOLDER_GOOD,
+	    ARGS(arg_int(folder_id), arg_int(now_ms), arg_int(MAIL_GOOD_STEP_MS)), e);
 }
 
 int

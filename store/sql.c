@@ -172,7 +172,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    "INSERT INTO folder (mailbox_id, name) VALUES (?1, ?2)"
 	    " ON CONFLICT (mailbox_id, name) DO NOTHING",
 	[SQL_FOLDER_GET] = "SELECT id FROM folder WHERE mailbox_id = ?1 AND name = ?2",
-	[SQL_FOLDER_GOOD] = "UPDATE folder SET good_ms = ?2 WHERE id = ?1",
+	[SQL_FOLDER_GOOD] =	/* not each time: a pass that finds nothing new writes nothing */
+	    "UPDATE folder SET good_ms = ?2 WHERE id = ?1"
+	    " AND (good_ms IS NULL OR ?2 NOT BETWEEN good_ms AND good_ms + ?3)",
 
 	[SQL_EPOCH_GET] =
 	    "SELECT e.id, e.uidvalidity, e.history_uid, e.uidnext, e.exists_count, e.full_ms,"

@@ -70,6 +70,26 @@ a_folder_is_one_row(void **state)
 	assert_int_equal(raw_number(f, "SELECT good_ms FROM folder WHERE name = 'Junk'"), NOW);
 }
 
+static int64_t
+good_after(struct fixture *f, int64_t now_ms)
+{
+	OK(db_begin(f->db, &f->e));
+	OK(mail_folder_good(f->db, f->folder, now_ms, &f->e));
+	OK(db_commit(f->db, &f->e));
+	return raw_number(f, "SELECT good_ms FROM folder WHERE name = 'INBOX'");
+}
+
+static void
+a_good_pass_is_noted_at_most_every_ten_minutes(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(good_after(f, NOW), NOW);
+	assert_int_equal(good_after(f, NOW + MAIL_GOOD_STEP_MS), NOW);
+	assert_int_equal(good_after(f, NOW + MAIL_GOOD_STEP_MS + 1), NOW + MAIL_GOOD_STEP_MS + 1);
+	assert_int_equal(good_after(f, NOW), NOW);	/* the clock was ahead */
+}
+
 static void
 an_epoch_knows_what_it_has(void **state)
 {
@@ -543,6 +563,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		T(a_mailbox_keeps_what_it_was_first_made_with),
 		T(a_folder_is_one_row),
+		T(a_good_pass_is_noted_at_most_every_ten_minutes),
 		T(an_epoch_knows_what_it_has),
 		T(a_uid_is_added_once),
 		T(fifty_thousand_uids_take_no_time_to_speak_of),
