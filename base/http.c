@@ -349,6 +349,86 @@ out:
 	return h;
 }
 
+/* ---- what a server shows of itself */
+
+int
+http_peer_ask(void *handle, struct err *e)
+{
+	if (curl_easy_setopt((CURL *)handle, CURLOPT_CERTINFO, 1L) == CURLE_OK)
+		return 0;
+	return err_set(e, ERR_FATAL, "libcurl lacks an option that is needed");
+}
+
+/* "2027-01-31 23:59:59 GMT" */
+static int64_t
+cert_time_ms(struct span text)
+{
+	char		day[11], time[9], iso[21];
+	struct err	e;
+	int64_t		ms;
+
+	if (text.n < 19)
+		return 0;
+	snprintf(day, sizeof(day), "%s", text.p);
+	snprintf(time, sizeof(time), "%s", text.p + 11);
+	snprintf(iso, sizeof(iso), "%sT%sZ", day, time);
+	return clock_parse(span_of(iso), &ms, &e) == 0 ? ms : 0;
+}
+
+void
+http_peer_read(void *handle, struct http_peer *peer)
+{
+	struct curl_certinfo	*info = NULL;
+
+	peer->count = 0;
+	if (curl_easy_getinfo((CURL *)handle, CURLINFO_CERTINFO, &info) != CURLE_OK || info == NULL)
+		return;
+	for (int i = 0; i < info->num_of_certs && peer->count < HTTP_MAX_CHAIN; i++) {
+		struct http_cert	*c = &peer->chain[peer->count++];
+
+		*c = (struct http_cert){.subject = "?", .issuer = "?"};
+		for (struct curl_slist *line = info->certinfo[i]; line != NULL; line = line->next) {
+			struct span	value = span_of(line->data), name;
+
+			if (!span_cut(&value, ':', &name))
+				continue;
+			if (span_is(name, "Subject"))
+				c->subject = arena_textn(peer->arena, value.p, value.n);
+			else if (span_is(name, "Issuer"))
+				c->issuer = arena_textn(peer->arena, value.p, value.n);
+			else if (span_is(name, "Expire date") || span_is(name, "Expire Date"))
+				c->until_ms = cert_time_ms(value);
+		}
+	}
+}
+
+int
+http_reach(const struct http_net *net, const char *url, struct http_peer *peer, struct err *e)
+{
+	char	 words[CURL_ERROR_SIZE] = "";
+	void	*names = NULL;
+	CURL	*h = http_handle(net, url, &names, e);
+	CURLcode rc = CURLE_OK;
+	int	 done = -1;
+
+	if (h == NULL)
+		return -1;
+	if (peer != NULL && http_peer_ask(h, e) == -1)
+		goto out;
+	SET(CURLOPT_CONNECT_ONLY, 1L);
+	SET(CURLOPT_TIMEOUT_MS, (long)HTTP_TOTAL_MS);
+	SET(CURLOPT_ERRORBUFFER, words);
+	if (rc == CURLE_OK)
+		rc = curl_easy_perform(h);
+	if (peer != NULL)
+		http_peer_read(h, peer);
+	done = rc == CURLE_OK ? 0 : http_failed((int)rc, words, url, e);
+out:
+	curl_easy_cleanup(h);
+	curl_slist_free_all(names);
+	return done;
+}
+
 struct http *
 http_open(void)
 {

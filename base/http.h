@@ -85,6 +85,25 @@ void	*http_handle(const struct http_net *, const char *url, void **names, struct
 /* Turns a CURLcode and curl's own words into an err: ERR_CERT for refused certificates, else retry. */
 int	http_failed(int curlcode, const char *words, const char *url, struct err *);
 
+/*
+ * What a server shows of itself in TLS, its own certificate first, also when it was refused: nothing of it is
+ * proven by being here. http_peer_ask() before the connection is made, http_peer_read() after it.
+ */
+#define HTTP_MAX_CHAIN		8	/* certificates; real chains have two to four */
+struct http_cert {
+	const char	*subject, *issuer;	/* "CN = imap.example.com" */
+	int64_t		 until_ms;		/* 0: not readable */
+};
+struct http_peer {
+	struct arena	*arena;			/* in: of the texts */
+	struct http_cert chain[HTTP_MAX_CHAIN];
+	int		 count;
+};
+int	http_peer_ask(void *handle, struct err *);
+void	http_peer_read(void *handle, struct http_peer *);
+/* TCP and verified TLS to a server, and not a word: is it there? Errors as http_do(). peer may be NULL. */
+int	http_reach(const struct http_net *, const char *url, struct http_peer *, struct err *);
+
 /* The host of a URL ("crm.example.com"), for messages; "?" if it has none. */
 const char *http_host(const char *url, struct arena *);
 /* One path segment, percent-encoded (RFC 3986 3.3, unreserved kept). */

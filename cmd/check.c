@@ -1,5 +1,6 @@
-/* check: the configuration, the secrets it names, the rules and the sandbox, without the network. */
+/* check: the configuration, the secrets it names, the rules and the sandbox; the network only with --online. */
 #include <errno.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -148,17 +149,54 @@ check_named(struct app *app)
 	return c.problems;
 }
 
+/* 0, or -1 and the usage was told. */
+static int
+options_read(int argc, char **argv, bool *online, int *format)
+{
+	static const struct option options[] = { { "online", no_argument, NULL, 'o' },
+		{ "format", required_argument, NULL, 'f' }, { NULL, 0, NULL, 0 } };
+	int opt;
+
+	opterr = 0;
+	*online = false;
+	*format = -1;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		switch (opt) {
+		case 'o':
+			*online = true;
+			break;
+		case 'f':
+			if ((*format = format_of(optarg, "text json")) == -1) {
+				usage("check", "--format %s: text or json", optarg);
+				return -1;
+			}
+			break;
+		default:
+			usage("check", "that option is not known");
+			return -1;
+		}
+	if (optind == argc && (*online || *format == -1))
+		return 0;
+	usage("check", optind < argc ? "it takes no argument" : "--format is for --online");
+	return -1;
+}
+
 enum status
 cmd_check(struct app *app, int argc, char **argv)
 {
-	struct check c = { .app = app, .problems = check_named(app) };
+	struct check c = { .app = app };
+	bool	online;
+	int	format;
 
-	(void)argc;
-	(void)argv;
+	if (options_read(argc, argv, &online, &format) == -1)
+		return STATUS_USAGE;
+	c.problems = check_named(app);
 	check_proof(&c);
 	check_database(&c);
 	if (c.problems > 0)
 		return STATUS_CONFIG;
+	if (online)
+		return check_online(app, format == FORMAT_JSON);
 	printf("%s: ok: %d mailbox%s, %d endpoint%s, %d route%s\n", app->set.path, app->set.mailbox_count,
 	    app->set.mailbox_count == 1 ? "" : "es", app->set.routes.endpoint_count,
 	    app->set.routes.endpoint_count == 1 ? "" : "s", app->set.routes.route_count,

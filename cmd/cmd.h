@@ -129,6 +129,9 @@ enum status	cmd_verify(struct app *, int, char **);
 /* The secrets and rules that the configuration names: prints what is wrong, answers how much. */
 int	check_named(struct app *);
 
+/* Tries every server and the DNS: prints a line for each, or an array; answers the worst. */
+enum status	check_online(struct app *, bool json);
+
 /* Prints why reader_check() failed: every error of the rules, or the one thing that is wrong. */
 void	rules_errors(const char *said, const struct err *, struct arena *);
 

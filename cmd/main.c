@@ -58,7 +58,8 @@ static const struct command {
 	{ "rules",  cmd_rules,  NEED_RULES, "test [--why] [--format table|ndjson] MAIL... | check [FILE...]",
 	    "what saved mails yield, and why or why not; whether rules are right" },
 	{ "oauth",  cmd_oauth,  NEED_CONF, "login MAILBOX", "sign in to a mailbox: its first refresh token" },
-	{ "check",  cmd_check,  NEED_CHECK, "", "the configuration, its secrets and rules, without the network" },
+	{ "check",  cmd_check,  NEED_CHECK, "[--online [--format text|json]]",
+	    "the configuration, its secrets and rules; with --online the servers, too" },
 	{ "verify", cmd_verify, NEED_CONF | NEED_READ, "", "the database and the chain of events" },
 };
 

@@ -468,3 +468,25 @@ imap_search(
 	}
 	return 0;
 }
+
+int
+imap_count_from(struct imap *im, const char *text, int64_t since_ms, size_t *n, struct err *e)
+{
+	const struct clock_text day = clock_iso(since_ms);	/* "2026-11-22T..." */
+	struct mailimap_search_key *key = imap_need(mailimap_search_key_new_multiple_empty());
+	clist *list = NULL;
+	int code;
+
+	imap_need(mailimap_search_key_multiple_add(key,
+	    imap_need(mailimap_search_key_new_since(imap_need(mailimap_date_new((int)strtol(day.s + 8, NULL, 10),
+	    (int)strtol(day.s + 5, NULL, 10), (int)strtol(day.s, NULL, 10)))))) == MAILIMAP_NO_ERROR ? key : NULL);
+	imap_need(mailimap_search_key_multiple_add(key,
+	    imap_need(mailimap_search_key_new_from(imap_need(strdup(text))))) == MAILIMAP_NO_ERROR ? key : NULL);
+	imap_command(im, SEARCH_MS, SEARCH_BUDGET);
+	code = mailimap_uid_search(im->session, NULL, key, &list);
+	mailimap_search_key_free(key);
+	*n = list != NULL ? (size_t)clist_count(list) : 0;
+	if (list != NULL)
+		mailimap_search_result_free(list);
+	return imap_is_done(code) ? 0 : imap_failed(im, code, MAILIMAP_ERROR_UID_SEARCH, "SEARCH", NULL, e);
+}

@@ -56,6 +56,9 @@ int	imap_idle(struct imap *, int64_t within_ms, int64_t answer_ms, bool *changed
 int	imap_search(struct imap *, uint32_t lo, struct arena *, uint32_t **uids, size_t *n,
 	    struct err *);
 
+/* How many mails of the examined folder arrived on that day or later and have this text in From. */
+int	imap_count_from(struct imap *, const char *text, int64_t since_ms, size_t *n, struct err *);
+
 /* One FETCH line for a mail that was asked for. A server may send several for one mail. */
 struct imap_item {
 	uint32_t	uid;
@@ -89,6 +92,8 @@ struct imap_can {
 	bool	move, uidplus;		/* RFC 6851; RFC 4315: UID EXPUNGE */
 };
 int	imap_can(struct imap *, struct imap_can *, struct err *);	/* asked once, after the login */
+/* All that the server says it can, with blanks between: for a person's eyes. */
+int	imap_capabilities(struct imap *, struct arena *, const char **text, struct err *);
 
 /* *writable: it is not read-only. */
 int	imap_select(struct imap *, const char *name, struct imap_state *, bool *writable, struct err *);

@@ -28,24 +28,56 @@ can_read(struct imap_can *can, clist *list)
 }
 
 /* mailimap_capability() dies of an OK that brought no list. */
+static int
+capability_ask(struct imap *im, clist **list, struct err *e)
+{
+	const struct mailimap_connection_info *info;
+	int code;
+
+	transport_command(im->transport, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	code = mailimap_custom_command(im->session, "CAPABILITY");
+	if (!imap_is_done(code))
+		return imap_failed(im, code, MAILIMAP_ERROR_CUSTOM_COMMAND, "CAPABILITY", NULL, e);
+	info = im->session->imap_connection_info;
+	if (info == NULL || info->imap_capability == NULL)
+		return err_set(e, ERR_REJECT, "the server does not say what it can do");
+	*list = info->imap_capability->cap_list;
+	return 0;
+}
+
 int
 imap_can(struct imap *im, struct imap_can *can, struct err *e)
 {
-	const struct mailimap_connection_info *info;
-	int code = MAILIMAP_NO_ERROR;
+	clist *list = NULL;
 
 	if (!im->asked) {
-		transport_command(im->transport, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
-		code = mailimap_custom_command(im->session, "CAPABILITY");
-		if (!imap_is_done(code))
-			return imap_failed(im, code, MAILIMAP_ERROR_CUSTOM_COMMAND, "CAPABILITY", NULL, e);
-		info = im->session->imap_connection_info;
-		if (info == NULL || info->imap_capability == NULL)
-			return err_set(e, ERR_REJECT, "the server does not say what it can do");
-		can_read(&im->can, info->imap_capability->cap_list);
+		if (capability_ask(im, &list, e) == -1)
+			return -1;
+		can_read(&im->can, list);
 		im->asked = true;
 	}
 	*can = im->can;
+	return 0;
+}
+
+int
+imap_capabilities(struct imap *im, struct arena *a, const char **text, struct err *e)
+{
+	struct arena_buf b = {.arena = a};
+	clist *list = NULL;
+
+	if (capability_ask(im, &list, e) == -1)
+		return -1;
+	arena_puts(&b, "");
+	for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
+		const struct mailimap_capability *cap = clist_content(it);
+		const bool auth = cap->cap_type == MAILIMAP_CAPABILITY_AUTH_TYPE;
+		const char *name = auth ? cap->cap_data.cap_auth_type : cap->cap_data.cap_name;
+
+		if (name != NULL)
+			arena_putf(&b, "%s%s%s", b.n > 0 ? " " : "", auth ? "AUTH=" : "", name);
+	}
+	*text = b.p;
 	return 0;
 }
 

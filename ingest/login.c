@@ -97,14 +97,41 @@ login_refused(const struct login *l, const struct refusal *before, const char *s
 }
 
 static int
-login_try(const struct login *l, const struct refusal *before, const char *stamp, struct arena *a,
-    struct err *e)
+login_connect(const struct login *l, struct arena *a, struct err *e)
 {
 	struct transport_login t = {.url = l->conf->url,
 	    .user = l->conf->user,
 	    .net = &l->conf->net,
 	    .stop = l->stop};
-	int rc = l->conf->oauth != NULL ? by_token(l, &t, a, e) : by_password(l, &t, a, e);
+
+	return l->conf->oauth != NULL ? by_token(l, &t, a, e) : by_password(l, &t, a, e);
+}
+
+int
+login_now(const struct login *l, struct err *e)
+{
+	struct mailbox_conf conf = *l->conf;
+	struct login now = *l;
+	struct oauth_conf oauth;
+	struct arena a = {0};
+	int rc;
+
+	now.conf = &conf;
+	if (conf.oauth != NULL) {
+		oauth = *conf.oauth;
+		oauth.cache = NULL;
+		conf.oauth = &oauth;
+	}
+	rc = login_connect(&now, &a, e);
+	arena_free(&a);
+	return rc;
+}
+
+static int
+login_try(const struct login *l, const struct refusal *before, const char *stamp, struct arena *a,
+    struct err *e)
+{
+	int rc = login_connect(l, a, e);
 
 	if (rc == -1 && e->what == ERR_LOGIN)
 		return login_refused(l, before, stamp, a, e);

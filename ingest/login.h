@@ -31,6 +31,11 @@ struct login {
 };
 /* Reads the secrets, gets a token if it is one, and opens. ERR_LOGIN: refused, or within the pause. */
 int	login_open(const struct login *, struct err *);
+/*
+ * The same at once, whatever was refused before, and a refusal does not count: a person asks. `db` is not looked
+ * at. An access token that is kept is not used, nor is one kept.
+ */
+int	login_now(const struct login *, struct err *);
 
 /* ---- as a function without I/O */
 

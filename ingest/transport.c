@@ -388,6 +388,7 @@ login_options(CURL *curl, const struct transport_login *login, const char *mecha
 	SET(CURLOPT_HEADERFUNCTION, watch_line);
 	SET(CURLOPT_HEADERDATA, w);
 	SET(CURLOPT_ERRORBUFFER, words);
+	SET(CURLOPT_CERTINFO, login->peer != NULL ? 1L : 0L);
 #undef SET
 	return code;
 }
@@ -408,6 +409,8 @@ login_try(const struct transport_login *login, const char *mechanisms, struct tr
 	code = login_options(curl, login, mechanisms, &w, words);
 	if (code == CURLE_OK)
 		code = curl_easy_perform(curl);
+	if (login->peer != NULL)
+		http_peer_read(curl, login->peer);
 	/* the handle outlives what these point to */
 	curl_easy_setopt(curl, CURLOPT_NOPROGRESS, 1L);
 	curl_easy_setopt(curl, CURLOPT_XFERINFODATA, NULL);

@@ -28,6 +28,7 @@ struct transport_login {
 	const char		*token;		/* an OAuth access token, by OAUTHBEARER or XOAUTH2 */
 	const struct http_net	*net;
 	volatile const int	*stop;		/* set by a signal: gives up waiting; may be NULL */
+	struct http_peer	*peer;		/* what the server shows of itself; may be NULL */
 };
 
 struct transport;

@@ -101,6 +101,12 @@ handle_prepare(CURL *h, const struct smtp_conf *c, const char *from, struct curl
 	return ok ? 0 : err_set(e, ERR_FATAL, "smtp: libcurl lacks an option that is needed");
 }
 
+static int
+login_refused(const char *host, long said, struct err *e)
+{
+	return err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused our login (%ld)", host, said);
+}
+
 /*
  * Whether the code speaks of this address or message: after RCPT or after the message. Before that
  * it is the greeting, the login or our own address that was refused, which says nothing of a
@@ -131,8 +137,7 @@ handle_perform(CURL *h, const struct smtp_conf *c, const struct upload *u, const
 	if (answer_is_final(code, said, u, words))
 		return 0;
 	if (code == CURLE_LOGIN_DENIED)
-		return err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused our login (%ld)",
-		    host, said);
+		return login_refused(host, said, e);
 	if (said >= 400)
 		return err_set(e, ERR_RETRY,
 		    "%s: the server answered %ld before it took the message", host, said);
@@ -179,5 +184,54 @@ out:
 		explicit_bzero((char *)(uintptr_t)password, strlen(password));
 	arena_free(&a);
 	*took_ms = clock_mono_ms() - begin;
+	return rc;
+}
+
+static int
+reach_perform(CURL *h, const struct smtp_conf *c, const char *password, struct http_peer *peer, struct arena *a,
+    struct err *e)
+{
+	char		 words[CURL_ERROR_SIZE] = "";
+	struct upload	 nothing = {.begun = false};
+	CURLcode	 code;
+	long		 said = 0;
+
+	if (handle_prepare(h, c, NULL, NULL, password, &nothing, words, e) == -1)
+		return -1;
+	if (curl_easy_setopt(h, CURLOPT_CONNECT_ONLY, 1L) != CURLE_OK)
+		return err_set(e, ERR_FATAL, "smtp: libcurl lacks an option that is needed");
+	if (peer != NULL && http_peer_ask(h, e) == -1)
+		return -1;
+	code = curl_easy_perform(h);
+	if (peer != NULL)
+		http_peer_read(h, peer);
+	if (code == CURLE_OK)
+		return 0;
+	if (code != CURLE_LOGIN_DENIED)
+		return http_failed((int)code, words, c->url, e);
+	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &said);
+	return login_refused(http_host(c->url, a), said, e);
+}
+
+int
+email_reach(const struct smtp_conf *c, struct http_peer *peer, struct err *e)
+{
+	struct arena	 a = {0};
+	const char	*password = NULL;
+	void		*names = NULL;
+	CURL		*h = NULL;
+	int		 rc = -1;
+
+	if (c->user != NULL && conf_secret_read(c->password, &a, &password, e) == -1)
+		goto out;
+	if ((h = http_handle(&c->net, c->url, &names, e)) != NULL)
+		rc = reach_perform(h, c, password, peer, &a, e);
+out:
+	if (h != NULL)
+		curl_easy_cleanup(h);
+	curl_slist_free_all(names);
+	if (password != NULL)
+		explicit_bzero((char *)(uintptr_t)password, strlen(password));
+	arena_free(&a);
 	return rc;
 }

@@ -34,4 +34,7 @@ int	email_send(const struct smtp_conf *, const char *address, struct span messag
     int64_t *took_ms,
 	    int *status, struct err *);
 
+/* Connects and logs in, and sends nothing: would it work? Errors as above. peer may be NULL. */
+int	email_reach(const struct smtp_conf *, struct http_peer *, struct err *);
+
 #endif

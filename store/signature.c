@@ -57,6 +57,22 @@ signature_due(struct db *db, const char *mailbox, int64_t now_ms, int64_t *mail_
 	return got;
 }
 
+int
+signature_last(struct db *db, struct arena *a, const char **domain, const char **selector, bool *found,
+    struct err *e)
+{
+	struct row r;
+	int got = sql_one(db, SQL_SIGNATURE_LAST, NULL, &r, e);
+
+	*found = got == 1;
+	if (got != 1)
+		return got;
+	*domain = row_text(&r, a);
+	*selector = row_text(&r, a);
+	sql_close(&r);
+	return 0;
+}
+
 struct json *
 signature_json(const struct signature_row *s)
 {

@@ -28,6 +28,9 @@ int	signature_get(struct db *, int64_t mail_id, struct arena *, struct signature
 /* Up to `max` mails of a mailbox (by name) whose proof is due to be asked for again. */
 int	signature_due(struct db *, const char *mailbox, int64_t now_ms, int64_t *mail_ids, int max, int *n,
 	    struct err *);
+/* Domain and selector of the last signature that held; *found false: none did yet. */
+int	signature_last(struct db *, struct arena *, const char **domain, const char **selector, bool *found,
+	    struct err *);
 /* For `show`: {"verdict", "domain", "selector", "key", "first_verified_at", "verified_at", "next_at"}. */
 struct json	*signature_json(const struct signature_row *);
 

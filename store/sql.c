@@ -303,6 +303,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " JOIN epoch AS e ON e.id = m.epoch_id JOIN folder AS f ON f.id = e.folder_id"
 	    " JOIN mailbox AS b ON b.id = f.mailbox_id WHERE b.name = ?1 AND g.next_ms <= ?2"
 	    " ORDER BY g.next_ms, g.mail_id LIMIT ?3",
+	[SQL_SIGNATURE_LAST] =
+	    "SELECT domain, selector FROM signature WHERE verdict = 'good' ORDER BY mail_id DESC LIMIT 1",
 	[SQL_BYTES_ADD] =
 	    "INSERT INTO mail_bytes (mail_id, trusted, size_bytes, zstd) VALUES (?1, ?2, ?3, ?4)"
 	    " ON CONFLICT (mail_id) DO UPDATE SET trusted = ?2",	/* the bytes are the same */

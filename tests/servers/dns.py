@@ -11,10 +11,10 @@ from .smtp import free_port
 
 
 class Dns:
-    """names: {"imap.test": "127.0.0.1"}; every other name does not exist."""
+    """names: {"imap.test": "127.0.0.1"}. Of domains it says that all else there does not exist; to other questions, REFUSED."""
 
-    def __init__(self, folder, names):
-        self.names, self.log_file = names, pathlib.Path(folder) / "dnsmasq.log"
+    def __init__(self, folder, names, domains=()):
+        self.names, self.domains, self.log_file = names, domains, pathlib.Path(folder) / "dnsmasq.log"
         self.port, self._process = free_port(), None
 
     def start(self):
@@ -23,6 +23,7 @@ class Dns:
         self._process = subprocess.Popen([program, "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts",
             "--bind-interfaces", "--listen-address=127.0.0.1", "--no-dhcp-interface=lo", f"--port={self.port}",
             "--local=//", f"--user={pwd.getpwuid(os.getuid()).pw_name}", "--pid-file", "--log-queries", "--log-facility=-",
+            *(f"--local=/{domain}/" for domain in self.domains),
             *(f"--host-record={name},{address}" for name, address in self.names.items())],
             stdin=subprocess.DEVNULL, stdout=self._log, stderr=subprocess.STDOUT, preexec_fn=end_with_parent)
         deadline = time.monotonic() + 10
