@@ -235,24 +235,70 @@ imap_special(struct imap *im, const char *use, struct arena *a, const char **nam
 	return imap_is_done(code) ? 0 : imap_failed(im, code, MAILIMAP_ERROR_LIST, "LIST", NULL, e);
 }
 
-static bool
-id_offered(struct imap *im)
+static void
+can_read(struct imap_can *can, clist *list)
 {
-	struct mailimap_capability_data *caps = NULL;
-	bool offered = false;
-
-	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
-	im->broken = !imap_is_done(mailimap_capability(im->session, &caps)) || caps == NULL;
-	if (im->broken)
-		return false;
-	for (clistiter *it = clist_begin(caps->cap_list); it != NULL; it = clist_next(it)) {
+	for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
 		const struct mailimap_capability *cap = clist_content(it);
+		const char *name =
+		    cap->cap_type == MAILIMAP_CAPABILITY_NAME ? cap->cap_data.cap_name : NULL;
 
-		offered = offered || (cap->cap_type == MAILIMAP_CAPABILITY_NAME &&
-		    cap->cap_data.cap_name != NULL && strcasecmp(cap->cap_data.cap_name, "ID") == 0);
+		can->move = can->move || (name != NULL && strcasecmp(name, "MOVE") == 0);
+		can->uidplus = can->uidplus || (name != NULL && strcasecmp(name, "UIDPLUS") == 0);
+		can->id = can->id || (name != NULL && strcasecmp(name, "ID") == 0);
 	}
-	mailimap_capability_data_free(caps);
-	return offered;
+}
+
+int
+imap_can(struct imap *im, struct imap_can *can, struct err *e)
+{
+	struct mailimap_connection_info *info = im->session->imap_connection_info;
+	struct mailimap_capability_data *caps = NULL;
+	int code;
+
+	if (!im->asked) {
+		/* libetpan copies the list that it has, and dies if the server never brought one */
+		if (info->imap_capability == NULL)
+			info->imap_capability =
+			    imap_need(mailimap_capability_data_new(imap_need(clist_new())));
+		imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+		code = mailimap_capability(im->session, &caps);
+		if (!imap_is_done(code))
+			return imap_failed(
+			    im, code, MAILIMAP_ERROR_CAPABILITY, "CAPABILITY", NULL, e);
+		im->asked = caps != NULL && clist_count(caps->cap_list) > 0;
+		if (im->asked)
+			can_read(&im->can, caps->cap_list);
+		if (caps != NULL)
+			mailimap_capability_data_free(caps);
+		if (!im->asked)
+			return err_set(e, ERR_REJECT, "the server does not say what it can do");
+	}
+	*can = im->can;
+	return 0;
+}
+
+int
+imap_capabilities(struct imap *im, struct arena *a, const char **text, struct err *e)
+{
+	struct arena_buf b = {.arena = a};
+	struct imap_can can;
+	clist *list;
+
+	if (imap_can(im, &can, e) == -1)
+		return -1;
+	list = im->session->imap_connection_info->imap_capability->cap_list;
+	arena_puts(&b, "");
+	for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
+		const struct mailimap_capability *cap = clist_content(it);
+		const bool auth = cap->cap_type == MAILIMAP_CAPABILITY_AUTH_TYPE;
+		const char *name = auth ? cap->cap_data.cap_auth_type : cap->cap_data.cap_name;
+
+		if (name != NULL)
+			arena_putf(&b, "%s%s%s", b.n > 0 ? " " : "", auth ? "AUTH=" : "", name);
+	}
+	*text = b.p;
+	return 0;
 }
 
 /*
@@ -263,9 +309,11 @@ static bool
 id_say(struct imap *im)
 {
 	char *name = NULL, *version = NULL;
+	struct imap_can can;
+	struct err ignored;
 	int code;
 
-	if (im->known || !id_offered(im))
+	if (im->known || imap_can(im, &can, &ignored) == -1 || !can.id)
 		return false;
 	im->known = true;
 	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);

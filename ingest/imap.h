@@ -45,6 +45,15 @@ struct imap_state {
 /* ERR_REJECT if the server refuses this folder, or does not number it, and the connection still works. */
 int	imap_examine(struct imap *, const char *name, struct imap_state *, struct err *);
 
+struct imap_can {
+	bool	move, uidplus;		/* RFC 6851; RFC 4315: UID EXPUNGE */
+	bool	id;			/* RFC 2971 */
+};
+/* Asked once, after the login. ERR_REJECT if it does not say and the connection still works. */
+int	imap_can(struct imap *, struct imap_can *, struct err *);
+/* All that the server says it can, with blanks between: for a person's eyes. */
+int	imap_capabilities(struct imap *, struct arena *, const char **text, struct err *);
+
 /*
  * Waits within_ms for mail in the examined folder, and looks then whether the connection still answers:
  * it has answer_ms for that. *changed says that the server told of a change; that it did not means
@@ -87,13 +96,6 @@ void	imap_release(struct imap *);
  * IMAP_MAX_UIDS. ERR_REJECT if the server refuses and the connection still works; that it did not
  * refuse is no proof that it is so: imap_marks() asks.
  */
-
-struct imap_can {
-	bool	move, uidplus;		/* RFC 6851; RFC 4315: UID EXPUNGE */
-};
-int	imap_can(struct imap *, struct imap_can *, struct err *);	/* asked once, after the login */
-/* All that the server says it can, with blanks between: for a person's eyes. */
-int	imap_capabilities(struct imap *, struct arena *, const char **text, struct err *);
 
 /* *writable: it is not read-only. */
 int	imap_select(struct imap *, const char *name, struct imap_state *, bool *writable, struct err *);

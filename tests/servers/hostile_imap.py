@@ -288,7 +288,7 @@ class Session:
             if by_uid:
                 name, _, rest = rest.partition(b" ")
             key = name.decode().upper()
-            if by_uid != (key in BY_UID):
+            if by_uid != (key in BY_UID) or self.line.endswith(b" "):  # that, Cyrus refuses
                 key = "REFUSED"
             elif key == "FETCH":
                 key = "HEADERS" if b"HEADER.FIELDS" in rest else "BODIES" if b"BODY.PEEK[" in rest else "MARKS"

@@ -437,6 +437,17 @@ def test_id_is_not_said_to_a_server_that_does_not_offer_it(hostile, oracle):
     unharmed(hostile, oracle)
 
 
+def test_a_server_that_refuses_its_folders_and_does_not_say_what_it_can_do_is_asked_again(hostile, oracle):
+    """libetpan dies of an OK to CAPABILITY without a list."""
+    def silent(session, good):
+        return good() if "AUTHENTICATE" not in hostile.imap.asked else [session.tag + b" OK done\r\n"]
+    hostile.imap.twists["CAPABILITY"] = silent
+    hostile.imap.twists["EXAMINE"] = instead(b"{tag} NO not now\r\n")
+    suffered(one_pass(fill(hostile)))
+    assert "CAPABILITY" in hostile.imap.asked[hostile.imap.asked.index("AUTHENTICATE"):]
+    unharmed(hostile, oracle)
+
+
 def test_a_star_alone_is_never_searched_for__gmail_mailtotelegramforwarder_9(hostile, oracle):
     """Gmail refuses UID SEARCH UID *, and answers n:* with the last mail even where it is below n."""
     def twist(session, good):
