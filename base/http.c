@@ -102,7 +102,11 @@ http_net_read(struct conf_node *node, const struct http_net *base)
 	if (node == NULL)
 		return net;
 	net.ca_file = conf_file(node, "ca_file", net.ca_file, CONF_OPTIONAL);
-	if ((proxy = conf_url(node, "proxy", "http https socks5h", CONF_OPTIONAL)) != NULL)
+	/*
+	 * Not https://: libcurl 7.88 with GnuTLS then waits for bytes that it has read already (a TLS 1.3 ticket
+	 * before the answer, in one record of the proxy's), in every second request or so.
+	 */
+	if ((proxy = conf_url(node, "proxy", "http socks5h", CONF_OPTIONAL)) != NULL)
 		net.proxy = proxy;
 	no_proxy_read(node, &net);
 	dns_read(node, &net);
