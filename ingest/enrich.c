@@ -2,6 +2,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ingest/decide.h"
 #include "ingest/enrich.h"
 #include "store/approval.h"
 #include "store/budget.h"
@@ -9,117 +10,11 @@
 
 #define ENRICH_BATCH		20	/* claims listed at a time: others change the queue, too */
 #define ENRICH_MAX_FAILURES	3	/* in a row, each perhaps one claim's: then the API's */
-#define ENRICH_DAYS		14	/* of daily questions after the first ones */
 #define ENRICH_TELL_MS		(4 * CLOCK_HOUR)	/* claim.pending is told after this */
 #define ENRICH_LOOK		1000	/* pending claims looked at in a pass, to tell of them */
 #define ENRICH_MAX_LIMIT_MS	CLOCK_HOUR	/* of a Retry-After that we keep */
 
-/* ---- decisions: no I/O */
-
-const char *
-answer_name(enum answer answer)
-{
-	switch (answer) {
-	case ANSWER_AGREES:
-		return "agrees";
-	case ANSWER_NOT_FOUND:
-		return "not-found";
-	case ANSWER_OTHER_ORGANISATION:
-		return "other-organisation";
-	case ANSWER_DEACTIVATED:
-		return "deactivated";
-	case ANSWER_NOT_ASKED:
-		return "not-asked";
-	}
-	return "?";
-}
-
-int64_t
-enrich_next(int asks, int64_t now_ms)
-{
-	static const int64_t first[] = {5 * CLOCK_MINUTE, 30 * CLOCK_MINUTE, 2 * CLOCK_HOUR,
-	    6 * CLOCK_HOUR};
-
-	if (asks < 1)
-		return now_ms;
-	if (asks <= (int)COUNT(first))
-		return now_ms + first[asks - 1];
-	return asks <= (int)COUNT(first) + ENRICH_DAYS ? now_ms + CLOCK_DAY : -1;
-}
-
-/* The vendor publishes no Swedish scheme, so ours stands for any of that country. */
-static bool
-same_scheme(const char *ours, const char *theirs)
-{
-	static const char sweden[] = "business:SE:";
-
-	if (strncmp(ours, sweden, sizeof(sweden) - 1) == 0)
-		return strncasecmp(theirs, sweden, sizeof(sweden) - 1) == 0;
-	return strcasecmp(ours, theirs) == 0;
-}
-
-enum answer
-enrich_answer(const struct claim *c, const struct sales_unit *unit, const struct merchant *merchant)
-{
-	if (unit == NULL)
-		return ANSWER_NOT_ASKED;
-	if (!unit->found)
-		return ANSWER_NOT_FOUND;
-	if (!same_scheme(c->org_scheme, unit->org_scheme) ||
-	    strcmp(c->org_number, unit->org_number) != 0)
-		return ANSWER_OTHER_ORGANISATION;
-	if (merchant == NULL)
-		return ANSWER_AGREES;
-	if (!merchant->found)
-		return ANSWER_NOT_FOUND;
-	return strcmp(merchant->status, "DEACTIVATED") == 0 ? ANSWER_DEACTIVATED : ANSWER_AGREES;
-}
-
-struct decision
-enrich_decide(const struct claim *c, enum answer answer, enum without_api without, int64_t now_ms)
-{
-	struct decision d = {.state = CLAIM_HELD, .asks = c->asks};
-
-	switch (answer) {
-	case ANSWER_AGREES:
-		d.state = CLAIM_CONFIRMED;
-		break;
-	case ANSWER_NOT_FOUND:
-		d.asks++;
-		d.next_ms = enrich_next(d.asks, now_ms);
-		d.state = d.next_ms == -1 ? CLAIM_UNCONFIRMED : CLAIM_PENDING;
-		break;
-	case ANSWER_OTHER_ORGANISATION:
-	case ANSWER_DEACTIVATED:
-		d.state = CLAIM_DISPUTED;
-		break;
-	case ANSWER_NOT_ASKED:
-		if (without == WITHOUT_API_CONFIRM || c->accepted)
-			d.state = CLAIM_CONFIRMED;
-		break;
-	}
-	return d;
-}
-
-/* It names a sales unit and an organisation in a form that can be asked for and stored. */
-static bool
-claim_is_whole(const struct claim *c)
-{
-	struct span msn = span_of(c->msn);
-
-	return c->org_scheme != NULL && c->org_number != NULL && *c->org_number != '\0' &&
-	    c->org_number[strspn(c->org_number, "0123456789-")] == '\0' && span_digits(msn) &&
-	    msn.n >= 4 && msn.n <= 10;
-}
-
 /* ---- one claim's transaction */
-
-static bool
-name_differs(const char *mail, const char *api)
-{
-	return mail != NULL && api != NULL &&
-	    !span_eq(span_trim(span_of(mail)), span_trim(span_of(api)));
-}
 
 /* claim.api: what is shown of the answer, names that differ from the mail's included. */
 static const char *
@@ -134,8 +29,8 @@ api_record(const struct claim *c, enum answer answer, const struct sales_unit *u
 	json_put(j, "sales_unit", unit != NULL ? json_ours(unit->json) : NULL);
 	json_put(j, "merchant", merchant != NULL ? json_ours(merchant->json) : NULL);
 	json_put_bool(j, "name_differs",
-	    (unit != NULL && name_differs(c->sales_unit_name, unit->name)) ||
-	    (merchant != NULL && name_differs(c->merchant_name, merchant->name)));
+	    (unit != NULL && !decide_same_name(c->sales_unit_name, unit->name)) ||
+	    (merchant != NULL && !decide_same_name(c->merchant_name, merchant->name)));
 	text = json_print(j, a);
 	json_free(j);
 	return text;
@@ -172,14 +67,14 @@ static int
 claim_write(struct enrich *en, const struct claim *c, const struct sales_unit *unit,
     const struct merchant *merchant, struct arena *a, struct err *e)
 {
-	enum answer	 answer = enrich_answer(c, unit, merchant);
-	struct decision	 d = enrich_decide(c, answer, en->conf->without_api, en->now_ms);
+	enum answer	 answer = decide_answer(c, unit, merchant);
+	struct decision	 d = decide_claim(c, answer, en->conf->without_api, en->now_ms);
 	const char	*api = api_record(c, answer, unit, merchant, en->now_ms, a);
 	bool		 nameless = c->merchant_name == NULL &&
 	    (merchant == NULL || merchant->name == NULL);
 
 	/* An approval must say who: neither the mail nor the API did. */
-	if (d.state == CLAIM_CONFIRMED && (nameless || !claim_is_whole(c)))
+	if (d.state == CLAIM_CONFIRMED && (nameless || !decide_askable(c)))
 		d.state = CLAIM_HELD;
 	/* History that cannot be proven now is believed for the API's sake alone, or a person's (architecture, Proof). */
 	if (d.state == CLAIM_CONFIRMED && answer == ANSWER_NOT_ASKED && !c->accepted && c->proof != NULL &&
@@ -236,7 +131,7 @@ claim_ask(struct pass *p, const struct claim *c, struct arena *a, struct sales_u
 	*merchant_asked = false;
 	if (management_sales_unit(p->api, c->msn, p->en->now_ms, a, unit, retry_after_ms, e) == -1)
 		return -1;
-	if (enrich_answer(c, unit, NULL) != ANSWER_AGREES ||
+	if (decide_answer(c, unit, NULL) != ANSWER_AGREES ||
 	    strncmp(c->org_scheme, "business:SE:", 12) == 0)
 		return 0;
 	if (management_merchant(p->api, c->org_scheme, c->org_number, p->en->now_ms, a, merchant,
@@ -326,7 +221,7 @@ claim_enrich(struct pass *p, int64_t id, struct err *e)
 
 	if (claim_get(en->db, id, &a, &c, e) == -1)
 		goto out;
-	if (en->conf->none || !claim_is_whole(&c)) {
+	if (en->conf->none || !decide_askable(&c)) {
 		rc = enrich_settle(en, id, NULL, NULL, e);
 		goto out;
 	}
@@ -495,7 +390,7 @@ look_ask(struct pass *p, const struct claim *c, struct look *look, struct arena 
 		return -1;
 	if (merchant_asked)
 		about = &merchant;
-	return look_keep(en, c->id, api_record(c, enrich_answer(c, &unit, about), &unit, about, en->now_ms, a),
+	return look_keep(en, c->id, api_record(c, decide_answer(c, &unit, about), &unit, about, en->now_ms, a),
 	    e);
 }
 
@@ -508,7 +403,7 @@ look_at(struct pass *p, int64_t id, struct look *look, struct err *e)
 	bool		 left = true;
 	int		 rc = claim_get(en->db, id, &a, &c, e);
 
-	if (rc == 0 && claim_is_whole(&c) && !asked_lately(&c, en->now_ms)) {
+	if (rc == 0 && decide_askable(&c) && !asked_lately(&c, en->now_ms)) {
 		if (!c.trusted)		/* two at most: the sales unit, and the merchant if that agrees */
 			rc = budget_ask(en->db, 2, en->now_ms, &left, e);
 		if (rc == 0 && left)

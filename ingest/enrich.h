@@ -22,29 +22,6 @@ struct enrich {
 							   event_failing's since_ms); 0: it is not */
 };
 
-/* What the API said of a claim. */
-enum answer {
-	ANSWER_AGREES,
-	ANSWER_NOT_FOUND,		/* 404 from a working login */
-	ANSWER_OTHER_ORGANISATION,
-	ANSWER_DEACTIVATED,
-	ANSWER_NOT_ASKED		/* `management_api: none`, or nothing to ask by */
-};
-const char	*answer_name(enum answer);
-
-/* Pure. merchant is NULL if it was not asked for (a Swedish number has no place in a URL). */
-enum answer	enrich_answer(const struct claim *, const struct sales_unit *, const struct merchant *);
-/* Pure: what the claim becomes (5.3), and for one that stays pending, when to ask again. */
-struct decision {
-	enum claim_state state;		/* confirmed, pending, disputed, unconfirmed or held */
-	int		 asks;
-	int64_t		 next_ms;	/* of a pending one */
-};
-struct decision	enrich_decide(const struct claim *, enum answer, enum without_api, int64_t now_ms);
-
-/* After a 404: 5 min, 30 min, 2 h, 6 h, then daily for 14 days; then unconfirmed. Pure: asks counts them. */
-int64_t	enrich_next(int asks, int64_t now_ms);	/* -1: give up */
-
 /*
  * One claim's transaction: reads it again, decides by the answers (both NULL: not asked) and writes. Nothing
  * happens if it is no longer pending.

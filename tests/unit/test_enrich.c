@@ -1,6 +1,7 @@
 #include "store_fixture.h"
 
 #include "base/clock.h"
+#include "ingest/decide.h"
 #include "ingest/enrich.h"
 #include "store/review.h"
 
@@ -65,10 +66,10 @@ the_schedule_is_the_one_promised(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++)
-		assert_int_equal(enrich_next(t[i].asks, NOW), NOW + t[i].wait);
-	assert_int_equal(enrich_next(19, NOW), -1);
-	assert_int_equal(enrich_next(1000, NOW), -1);
-	assert_int_equal(enrich_next(0, NOW), NOW);
+		assert_int_equal(decide_next(t[i].asks, NOW), NOW + t[i].wait);
+	assert_int_equal(decide_next(19, NOW), -1);
+	assert_int_equal(decide_next(1000, NOW), -1);
+	assert_int_equal(decide_next(0, NOW), NOW);
 }
 
 static void
@@ -103,7 +104,7 @@ answers_are_told_apart(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++)
-		if (enrich_answer(t[i].c, t[i].u, t[i].m) != t[i].want)
+		if (decide_answer(t[i].c, t[i].u, t[i].m) != t[i].want)
 			fail_msg("%s", t[i].name);
 }
 
@@ -211,7 +212,7 @@ a_404_is_asked_on_schedule_and_ends_unconfirmed(void **state)
 		c = claim_now(f, id);
 		if (c.state == CLAIM_PENDING) {
 			assert_int_equal(c.asks, ++asks);
-			assert_int_equal(c.next_ms, enrich_next(asks, now));
+			assert_int_equal(c.next_ms, decide_next(asks, now));
 			now = c.next_ms;
 		}
 	}
