@@ -21,9 +21,33 @@
 #define HTTP_SYSTEM_CA		"/etc/ssl/certs/ca-certificates.crt"
 #define HTTP_PROXY_PORT		"1080"	/* libcurl's default for a proxy without one */
 
+/* What arrives, and the bounds that it must keep. */
+struct answer {
+	struct arena_buf body;
+	struct arena	*arena;
+	size_t		 max_body, header_bytes;
+	bool		 body_full, headers_full;
+	const char	*type, *retry_after;
+};
+
+/* One request on its way. */
+struct transfer {
+	CURL			*easy;
+	struct http_request	 req;
+	struct arena		*arena;		/* of the answer */
+	struct answer		 answer;
+	struct curl_slist	*headers, *names;
+	int64_t			 start_ms;
+	char			 words[CURL_ERROR_SIZE];
+	void			*tag;
+	struct transfer		*next;
+};
+
 struct http {
-	CURL	*easy;		/* one for all requests: it holds the kept connections */
-	char	 words[CURL_ERROR_SIZE];
+	struct transfer	 one;		/* of http_do(): its handle holds the connections kept for that */
+	CURLM		*multi;		/* NULL until something is started; holds their connections */
+	struct transfer	*running, *idle;
+	int		 count;		/* of running ones */
 };
 
 static void
@@ -433,37 +457,7 @@ out:
 	return done;
 }
 
-struct http *
-http_open(void)
-{
-	struct http *http;
-
-	http_init();
-	if ((http = calloc(1, sizeof(*http))) == NULL ||
-	    (http->easy = curl_easy_init()) == NULL)
-		arena_no_memory();
-	return http;
-}
-
-void
-http_close(struct http *http)
-{
-	if (http == NULL)
-		return;
-	curl_easy_cleanup(http->easy);
-	free(http);
-}
-
 /* ---- one request */
-
-/* What arrives, and the bounds that it must keep. */
-struct answer {
-	struct arena_buf body;
-	struct arena	*arena;
-	size_t		 max_body, header_bytes;
-	bool		 body_full, headers_full;
-	const char	*type, *retry_after;
-};
 
 static size_t
 answer_body(char *p, size_t size, size_t count, void *data)
@@ -566,27 +560,28 @@ request_stopped(void *data, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t
 }
 
 static CURLcode
-set_request(CURL *h, const struct http_request *req, struct curl_slist *headers, struct answer *w,
-    char *words)
+set_request(struct transfer *t)
 {
-	bool		post = strcmp(req->method, "POST") == 0;
-	CURLcode	rc = CURLE_OK;
+	const struct http_request	*req = &t->req;
+	CURL				*h = t->easy;
+	CURLcode			 rc = CURLE_OK;
 
 	SET(CURLOPT_HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
 	SET(CURLOPT_TIMEOUT_MS, (long)(req->total_ms > 0 ? req->total_ms : HTTP_TOTAL_MS));
 	SET(CURLOPT_USERAGENT, "approvals/" APPROVALS_VERSION);
-	SET(CURLOPT_HTTPHEADER, headers);
+	SET(CURLOPT_HTTPHEADER, t->headers);
 	SET(CURLOPT_WRITEFUNCTION, answer_body);
-	SET(CURLOPT_WRITEDATA, w);
+	SET(CURLOPT_WRITEDATA, &t->answer);
 	SET(CURLOPT_HEADERFUNCTION, answer_header);
-	SET(CURLOPT_HEADERDATA, w);
-	SET(CURLOPT_ERRORBUFFER, words);
+	SET(CURLOPT_HEADERDATA, &t->answer);
+	SET(CURLOPT_ERRORBUFFER, t->words);
+	SET(CURLOPT_PRIVATE, t);
 	if (req->stop != NULL) {
 		SET(CURLOPT_NOPROGRESS, 0L);
 		SET(CURLOPT_XFERINFOFUNCTION, request_stopped);
 		SET(CURLOPT_XFERINFODATA, req);
 	}
-	if (post) {
+	if (strcmp(req->method, "POST") == 0) {
 		SET(CURLOPT_POST, 1L);
 		SET(CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)req->body.n);
 		SET(CURLOPT_POSTFIELDS, req->body.n > 0 ? req->body.p : "");
@@ -636,65 +631,230 @@ type_normal(const char *text, struct arena *a)
 
 /* From curl's code and what arrived to an answer or an error. */
 static int
-answer_take(CURL *h, CURLcode rc, const struct http_request *req, const char *words,
-    struct answer *w, int64_t now_ms, struct arena *a, struct http_response *res, struct err *e)
+answer_take(struct transfer *t, CURLcode rc, int64_t now_ms, struct http_response *res, struct err *e)
 {
-	long status = 0;
+	const struct http_request	*req = &t->req;
+	struct answer			*w = &t->answer;
+	long				 status = 0;
 
 	if (w->headers_full)
 		return err_set(e, ERR_REJECT, "%s: more than %d bytes of header fields",
-		    http_host(req->url, a), HTTP_MAX_HEADERS);
+		    http_host(req->url, t->arena), HTTP_MAX_HEADERS);
 	if (w->body_full && !req->cut)
 		return err_set(e, ERR_REJECT, "%s: an answer of more than %zu bytes",
-		    http_host(req->url, a), w->max_body);
+		    http_host(req->url, t->arena), w->max_body);
 	if (rc == CURLE_ABORTED_BY_CALLBACK)
 		return err_what(e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
 	if (rc != CURLE_OK && !w->body_full)
-		return http_failed(rc, words, req->url, e);
-	curl_easy_getinfo(h, CURLINFO_RESPONSE_CODE, &status);
+		return http_failed(rc, t->words, req->url, e);
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
 	if (status < 100 || status > 599)
-		return err_set(e, ERR_REJECT, "%s: status %ld", http_host(req->url, a), status);
+		return err_set(e, ERR_REJECT, "%s: status %ld", http_host(req->url, t->arena), status);
 	res->status = (int)status;
 	res->body = (struct span){w->body.p, w->body.n};
-	res->type = type_normal(w->type, a);
+	res->type = type_normal(w->type, t->arena);
 	res->retry_after_ms = retry_after_ms(w->retry_after, now_ms);
 	return 0;
+}
+
+/* Everything of a request but its sending. transfer_end() follows, whatever came back. */
+static int
+transfer_begin(struct transfer *t, const struct http_net *net, const struct http_request *req,
+    struct arena *a, struct err *e)
+{
+	static const struct http_net	 plain = {0};
+	const char			*proxy;
+	CURLcode			 code;
+
+	if (net == NULL)
+		net = &plain;
+	if (strcmp(req->method, "GET") != 0 && strcmp(req->method, "POST") != 0)
+		return err_set(e, ERR_REJECT, "method \"%s\" is not sendable", req->method);
+	t->req = *req;
+	t->req.url = arena_text(a, req->url);
+	t->arena = a;
+	t->answer = (struct answer){.body = {.arena = a}, .arena = a, .type = "",
+	    .max_body = req->max_body > 0 ? req->max_body : HTTP_MAX_BODY};
+	arena_puts(&t->answer.body, "");
+	t->words[0] = '\0';
+	t->start_ms = clock_mono_ms();
+	proxy = proxy_of(net, http_host(req->url, a));
+	if (headers_make(req, a, &t->headers, e) == -1 ||
+	    names_resolve(net, req->url, proxy, a, &t->names, e) == -1)
+		return -1;
+	curl_easy_reset(t->easy);
+	if ((code = set_common(t->easy, net, req->url, proxy, "https", t->names)) != CURLE_OK ||
+	    (code = set_request(t)) != CURLE_OK)
+		return http_failed(code, NULL, req->url, e);
+	return 0;
+}
+
+static void
+transfer_end(struct transfer *t)
+{
+	curl_easy_reset(t->easy);	/* it keeps connections, and no pointer of ours */
+	curl_slist_free_all(t->headers);
+	curl_slist_free_all(t->names);
+	t->headers = t->names = NULL;
+}
+
+static void
+transfer_init(struct transfer *t)
+{
+	if ((t->easy = curl_easy_init()) == NULL)
+		arena_no_memory();
+}
+
+struct http *
+http_open(void)
+{
+	struct http *http;
+
+	http_init();
+	if ((http = calloc(1, sizeof(*http))) == NULL)
+		arena_no_memory();
+	transfer_init(&http->one);
+	return http;
+}
+
+/* Takes a transfer from the running ones, ended or not. */
+static void
+transfer_idle(struct http *http, struct transfer *t)
+{
+	struct transfer **at = &http->running;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	http->count--;
+	curl_multi_remove_handle(http->multi, t->easy);
+	transfer_end(t);
+	t->next = http->idle;
+	http->idle = t;
+}
+
+void
+http_close(struct http *http)
+{
+	struct transfer *t;
+
+	if (http == NULL)
+		return;
+	while (http->running != NULL)
+		transfer_idle(http, http->running);
+	while ((t = http->idle) != NULL) {
+		http->idle = t->next;
+		curl_easy_cleanup(t->easy);
+		free(t);
+	}
+	curl_multi_cleanup(http->multi);
+	curl_easy_cleanup(http->one.easy);
+	free(http);
 }
 
 int
 http_do(struct http *http, const struct http_net *net, const struct http_request *req,
     int64_t now_ms, struct arena *a, struct http_response *res, struct err *e)
 {
-	static const struct http_net	 plain = {0};
-	struct answer			 w = {.body = {.arena = a}, .arena = a, .type = ""};
-	struct curl_slist		*headers = NULL, *names = NULL;
-	int64_t				 start_ms = clock_mono_ms();
-	const char			*proxy;
-	CURLcode			 code;
-	int				 rc = -1;
+	struct transfer	*t = &http->one;
+	int		 rc = transfer_begin(t, net, req, a, e);
 
-	if (net == NULL)
-		net = &plain;
-	if (strcmp(req->method, "GET") != 0 && strcmp(req->method, "POST") != 0)
-		return err_set(e, ERR_REJECT, "method \"%s\" is not sendable", req->method);
-	w.max_body = req->max_body > 0 ? req->max_body : HTTP_MAX_BODY;
-	arena_puts(&w.body, "");
-	http->words[0] = '\0';
-	proxy = proxy_of(net, http_host(req->url, a));
-	if (headers_make(req, a, &headers, e) == -1 ||
-	    names_resolve(net, req->url, proxy, a, &names, e) == -1)
-		goto out;
-	curl_easy_reset(http->easy);
-	code = set_common(http->easy, net, req->url, proxy, "https", names);
-	if (code == CURLE_OK)
-		code = set_request(http->easy, req, headers, &w, http->words);
-	if (code == CURLE_OK)
-		code = curl_easy_perform(http->easy);
-	rc = answer_take(http->easy, code, req, http->words, &w, now_ms, a, res, e);
-	res->took_ms = clock_mono_ms() - start_ms;
-	curl_easy_reset(http->easy);	/* it keeps connections, and no pointer of ours */
-out:
-	curl_slist_free_all(headers);
-	curl_slist_free_all(names);
+	if (rc == 0) {
+		rc = answer_take(t, curl_easy_perform(t->easy), now_ms, res, e);
+		res->took_ms = clock_mono_ms() - t->start_ms;
+	}
+	transfer_end(t);
 	return rc;
+}
+
+/* ---- many at once */
+
+static void
+multi_need(struct http *http)
+{
+	if (http->multi == NULL && (http->multi = curl_multi_init()) == NULL)
+		arena_no_memory();
+}
+
+static struct transfer *
+transfer_new(struct http *http)
+{
+	struct transfer *t = http->idle;
+
+	if (t != NULL) {
+		http->idle = t->next;
+		return t;
+	}
+	if ((t = calloc(1, sizeof(*t))) == NULL)
+		arena_no_memory();
+	transfer_init(t);
+	return t;
+}
+
+int
+http_start(struct http *http, const struct http_net *net, const struct http_request *req,
+    struct arena *a, void *tag, struct err *e)
+{
+	struct transfer *t;
+
+	multi_need(http);
+	t = transfer_new(http);
+	if (transfer_begin(t, net, req, a, e) == -1) {
+		transfer_end(t);
+		t->next = http->idle;
+		http->idle = t;
+		return -1;
+	}
+	t->tag = tag;
+	if (curl_multi_add_handle(http->multi, t->easy) != CURLM_OK)
+		arena_no_memory();	/* nothing else can be wrong with a handle that is in no other */
+	t->next = http->running;
+	http->running = t;
+	http->count++;
+	return 0;
+}
+
+int
+http_running(const struct http *http)
+{
+	return http->count;
+}
+
+/* The next that has ended, if any. */
+static bool
+transfer_ended(struct http *http, int64_t now_ms, struct http_done *done)
+{
+	CURLMsg		*m;
+	struct transfer	*t = NULL;
+	int		 left;
+
+	do {
+		if ((m = curl_multi_info_read(http->multi, &left)) == NULL)
+			return false;
+	} while (m->msg != CURLMSG_DONE);
+	curl_easy_getinfo(m->easy_handle, CURLINFO_PRIVATE, (char **)&t);
+	*done = (struct http_done){.tag = t->tag};
+	done->failed = answer_take(t, m->data.result, now_ms, &done->res, &done->why) == -1;
+	done->res.took_ms = clock_mono_ms() - t->start_ms;
+	transfer_idle(http, t);
+	return true;
+}
+
+bool
+http_wait(struct http *http, int64_t wait_ms, int64_t now_ms, struct http_done *done)
+{
+	int64_t	until_ms = clock_mono_ms() + wait_ms, left_ms;
+	int	running;
+
+	multi_need(http);
+	for (;;) {
+		if (curl_multi_perform(http->multi, &running) != CURLM_OK)
+			arena_no_memory();
+		if (transfer_ended(http, now_ms, done))
+			return true;
+		if ((left_ms = until_ms - clock_mono_ms()) <= 0)
+			return false;
+		/* A second at most: what stops a request is looked at then. */
+		curl_multi_poll(http->multi, NULL, 0, (int)(left_ms < 1000 ? left_ms : 1000), NULL);
+	}
 }

@@ -77,6 +77,24 @@ int	http_do(struct http *, const struct http_net *, const struct http_request *,
 	    struct arena *, struct http_response *, struct err *);
 
 /*
+ * Many requests at once, over one pool of connections (not that of http_do()). http_start() begins one;
+ * -1: it is not sendable, and nothing happened. The answer is made in the arena, which, like the body that
+ * is sent, must live until the request has ended; all else is copied. http_wait() waits for the next to end,
+ * for wait_ms at most, and tells of it: what http_do() would have said. False: none ended in that
+ * time, which passes also if none runs. http_close() gives up what still runs.
+ */
+struct http_done {
+	void			*tag;
+	bool			 failed;	/* `why`; else `res` */
+	struct http_response	 res;		/* took_ms is set in both cases */
+	struct err		 why;
+};
+int	http_start(struct http *, const struct http_net *, const struct http_request *, struct arena *,
+	    void *tag, struct err *);
+bool	http_wait(struct http *, int64_t wait_ms, int64_t now_ms, struct http_done *);
+int	http_running(const struct http *);
+
+/*
  * A fresh easy handle (a CURL *) for url with all of the above set, or NULL. The caller frees it with
  * curl_easy_cleanup() and `names` with curl_slist_free_all() after it (it is a struct curl_slist *,
  * NULL if no name was resolved by us).

@@ -252,12 +252,17 @@ tree_has_twins(const cJSON *tree)
 int
 json_parse(struct span s, struct json **out, struct err *e)
 {
+	return json_parse_long(s, JSON_MAX_BYTES, out, e);
+}
+
+int
+json_parse_long(struct span s, size_t max_bytes, struct json **out, struct err *e)
+{
 	struct scan	 c = {s, NULL};
 	cJSON		*tree;
 
-	if (s.n > JSON_MAX_BYTES)
-		return err_set(e, ERR_REJECT, "not acceptable JSON: more than %d bytes",
-		    JSON_MAX_BYTES);
+	if (s.n > max_bytes)
+		return err_set(e, ERR_REJECT, "not acceptable JSON: more than %zu bytes", max_bytes);
 	if (!span_utf8(s))
 		return err_set(e, ERR_REJECT, "not acceptable JSON: not UTF-8");
 	scan_space(&c);
@@ -315,6 +320,18 @@ json_item(const struct json *array, int i)
 	if (!json_is_array(array))
 		return NULL;
 	return (const struct json *)cJSON_GetArrayItem((const cJSON *)array, i);
+}
+
+const struct json *
+json_first(const struct json *array)
+{
+	return json_is_array(array) ? (const struct json *)((const cJSON *)array)->child : NULL;
+}
+
+const struct json *
+json_next(const struct json *item)
+{
+	return (const struct json *)((const cJSON *)item)->next;
 }
 
 int

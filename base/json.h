@@ -23,12 +23,17 @@
 struct json;
 
 int		 json_parse(struct span, struct json **, struct err *);	/* ERR_REJECT */
+/* The same with another bound than JSON_MAX_BYTES: a tree takes up to 30 times its text. */
+int		 json_parse_long(struct span, size_t max_bytes, struct json **, struct err *);
 void		 json_free(struct json *);				/* NULL is fine */
 struct json	*json_copy(const struct json *);
 
 /* Getters take NULL and a wrong type, and answer NULL, -1 or false. */
 const struct json *json_get(const struct json *object, const char *key);
 const struct json *json_item(const struct json *array, int i);
+/* For long arrays, each in one step: for (i = json_first(list); i != NULL; i = json_next(i)). */
+const struct json *json_first(const struct json *array);
+const struct json *json_next(const struct json *item);
 int		 json_count(const struct json *);		/* of an array or object; else 0 */
 const char	*json_key(const struct json *object, int i, const struct json **value);
 bool		 json_is_object(const struct json *);

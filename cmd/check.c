@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/clock.h"
 #include "cmd/cmd.h"
 #include "notify/webhook.h"
 
@@ -71,6 +72,18 @@ check_oauth(struct check *c, const char *mailbox, const struct oauth_conf *o)
 		problem(c, arena_printf(a, "mailbox %s: token_command: %s", mailbox, o->command[0]), strerror(errno));
 }
 
+/* No problem yet, so the exit status stays: but new keys take a while to get. */
+static void
+warn_expires(struct check *c, const struct management_conf *api)
+{
+	const int64_t	now_ms = clock_now_ms();
+	const char	*verb = api->expires_ms <= now_ms ? "expired" : "expire";
+
+	if (api->expires_ms != 0 && api->expires_ms - now_ms < MANAGEMENT_EXPIRES_MS)
+		fprintf(stderr, "%s: management_api: warning: the keys %s on %.10s (%s)\n", c->app->set.path, verb,
+		    clock_iso(api->expires_ms).s, management_keys_from(api->keys));
+}
+
 static void
 check_secrets(struct check *c)
 {
@@ -88,6 +101,7 @@ check_secrets(struct check *c)
 		check_secret(c, "management_api: client_id_file", s->api.client_id);
 		check_secret(c, "management_api: client_secret_file", s->api.client_secret);
 		check_secret(c, "management_api: subscription_key_file", s->api.subscription_key);
+		warn_expires(c, &s->api);
 	}
 	check_secret(c, "smtp: password_file", s->smtp.password);
 	for (int i = 0; i < s->routes.endpoint_count; i++) {

@@ -75,6 +75,7 @@ struct app {
 	int		 jobs;		/* mailboxes at once */
 	bool		 staying;	/* a worker of watch: a quiet pass is not worth a line */
 	int		 report;	/* and where it tells what it does */
+	struct management *api;		/* that it keeps from pass to pass; NULL: not yet asked */
 };
 
 /* Set by SIGTERM and SIGINT during a pass or what calls stop_watch(): work stops between two commits. */

@@ -216,15 +216,14 @@ try_api(struct online *on, struct arena *a)
 	const struct management_conf *c = &on->app->set.api;
 	struct http_peer	 peer = { .arena = a };
 	struct management	*m = NULL;
-	struct sales_unit	 unit;
+	struct question		 q = { .kind = ASK_SALES_UNIT, .msn = UNKNOWN_MSN, .arena = a };
 	struct err		 e;
-	int64_t			 later_ms;
 	int			 rc = http_reach(&c->net, c->url, &peer, &e);
 
 	if (rc == 0)
-		rc = management_open(c, &m, &e);
+		rc = management_open(c, NULL, clock_now_ms(), &m, &e);
 	if (rc == 0)
-		rc = management_sales_unit(m, UNKNOWN_MSN, clock_now_ms(), a, &unit, &later_ms, &e);
+		rc = management_answer(m, &q, &e);
 	tell_peer(on, TRY_API, NULL, "a token came, and a question was answered", &peer, rc == 0 ? NULL : &e);
 	management_close(m);
 }

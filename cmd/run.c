@@ -39,7 +39,7 @@ static enum status
 enrich_part(struct app *app)
 {
 	struct enrich	en = { .db = app->db, .lock = app->lock, .conf = &app->set.api, .stop = &stop_asked,
-	    .now_ms = clock_now_ms() };
+	    .now_ms = clock_now_ms(), .keep = app->staying ? &app->api : NULL };
 	struct err	e;
 	enum status	status = STATUS_DONE;
 
@@ -206,6 +206,8 @@ tell_stay(struct app *app, int wake)
 		worker_pause(app, tell_idle_ms(app, now_ms), wake);
 		worker_pause(app, began_ms + TELL_GAP_MS - clock_mono_ms(), -1);
 	}
+	management_close(app->api);
+	app->api = NULL;
 	db_close(app->db);
 	app->db = NULL;
 	return stop_asked ? STATUS_DONE : status;

@@ -1,3 +1,4 @@
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -8,8 +9,11 @@
 #include "store/budget.h"
 #include "store/event.h"
 
-#define ENRICH_BATCH		20	/* claims listed at a time: others change the queue, too */
-#define ENRICH_MAX_FAILURES	3	/* in a row, each perhaps one claim's: then the API's */
+#define ENRICH_BATCH		64	/* claims listed at a time: others change the queue, too */
+#define ENRICH_HANDS		128	/* claims asked about at once; management bounds what is on its way */
+#define ENRICH_GATHER		32	/* answered claims written in one transaction */
+#define ENRICH_GATHER_MS	200	/* and how long one waits for others */
+#define ENRICH_PASS_MS		(5 * CLOCK_MINUTE)
 #define ENRICH_TELL_MS		(4 * CLOCK_HOUR)	/* claim.pending is told after this */
 #define ENRICH_LOOK		1000	/* pending claims looked at in a pass, to tell of them */
 #define ENRICH_MAX_LIMIT_MS	CLOCK_HOUR	/* of a Retry-After that we keep */
@@ -90,55 +94,299 @@ claim_write(struct enrich *en, const struct claim *c, const struct sales_unit *u
 	return claim_settle(en->db, c, d.state, api, en->now_ms, e);
 }
 
-int
-enrich_settle(struct enrich *en, int64_t id, const struct sales_unit *unit,
+static int
+commit(struct db *db, struct err *e)
+{
+	if (db_commit(db, e) == 0)
+		return 0;
+	db_rollback(db);
+	return -1;
+}
+
+/* Inside the transaction: the claim may have changed since it was asked about. */
+static int
+claim_settle_now(struct enrich *en, int64_t id, const struct sales_unit *unit,
     const struct merchant *merchant, struct err *e)
 {
 	struct arena	a = {0};
 	struct claim	c;
-	int		rc = -1;
+	int		rc = claim_get(en->db, id, &a, &c, e);
 
-	if (db_begin(en->db, e) == -1)
-		return -1;
-	if (claim_get(en->db, id, &a, &c, e) == 0 &&
-	    (c.state != CLAIM_PENDING || claim_write(en, &c, unit, merchant, &a, e) == 0) &&
-	    db_commit(en->db, e) == 0)
-		rc = 0;
-	if (rc == -1)
-		db_rollback(en->db);
+	if (rc == 0 && c.state == CLAIM_PENDING)
+		rc = claim_write(en, &c, unit, merchant, &a, e);
 	arena_free(&a);
 	return rc;
 }
 
+int
+enrich_settle(struct enrich *en, int64_t id, const struct sales_unit *unit,
+    const struct merchant *merchant, struct err *e)
+{
+	if (db_begin(en->db, e) == -1)
+		return -1;
+	if (claim_settle_now(en, id, unit, merchant, e) == 0)
+		return commit(en->db, e);
+	db_rollback(en->db);
+	return -1;
+}
+
 /* ---- asking */
+
+/* A claim that is asked about, and what came back. */
+struct asking {
+	struct arena		 arena;
+	struct claim		 c;
+	struct question		 unit, merchant;
+	bool			 unit_asked, merchant_asked;
+	const struct question	*failed;	/* NULL: none */
+	struct asking		*next;		/* in its list */
+};
 
 /* State of one pass. */
 struct pass {
 	struct enrich		*en;
 	struct management	*api;		/* NULL until something is to be asked */
-	int			 failures;	/* in a row, of claims */
+	struct asking		*asked, *answered;
+	int			 asked_count, answered_count;
+	int64_t			 began_ms, gather_ms;	/* monotonic: the pass; the first of `answered` */
+	int64_t			 wish_ms;	/* Retry-After; 0: none */
 	bool			 failed;	/* some question went unanswered: `why` */
-	bool			 answered;
+	bool			 told_now;	/* `why` concerns all questions */
+	bool			 any;		/* an answer came */
 	bool			 over;		/* nothing more can be asked in this pass */
 	struct err		 why;
 };
 
-/* Both questions of a claim; the second only if the first agrees and a URL can hold the number. */
-static int
-claim_ask(struct pass *p, const struct claim *c, struct arena *a, struct sales_unit *unit,
-    struct merchant *merchant, bool *merchant_asked, int64_t *retry_after_ms, struct err *e)
+/* The next question about a claim, by what the last ones gave; NULL: none is left. */
+static struct question *
+asking_next(struct asking *as)
 {
-	*merchant_asked = false;
-	if (management_sales_unit(p->api, c->msn, p->en->now_ms, a, unit, retry_after_ms, e) == -1)
-		return -1;
-	if (decide_answer(c, unit, NULL) != ANSWER_AGREES ||
-	    strncmp(c->org_scheme, "business:SE:", 12) == 0)
+	if (as->failed != NULL)
+		return NULL;
+	if (!as->unit_asked) {
+		as->unit_asked = true;
+		as->unit = (struct question){.kind = ASK_SALES_UNIT, .msn = as->c.msn, .arena = &as->arena, .tag = as};
+		return &as->unit;
+	}
+	/* The merchant only if the first agrees and a URL can hold the number. */
+	if (as->merchant_asked || decide_answer(&as->c, &as->unit.unit, NULL) != ANSWER_AGREES ||
+	    strncmp(as->c.org_scheme, "business:SE:", 12) == 0)
+		return NULL;
+	as->merchant_asked = true;
+	as->merchant = (struct question){.kind = ASK_MERCHANT, .org_scheme = as->c.org_scheme,
+	    .org_number = as->c.org_number, .arena = &as->arena, .tag = as};
+	return &as->merchant;
+}
+
+static const struct merchant *
+asking_merchant(const struct asking *as)
+{
+	return as->merchant_asked ? &as->merchant.merchant : NULL;
+}
+
+static int
+api_need(struct pass *p, struct err *e)
+{
+	struct enrich	*en = p->en;
+	bool		 failing;
+
+	if (p->api != NULL)
 		return 0;
-	if (management_merchant(p->api, c->org_scheme, c->org_number, p->en->now_ms, a, merchant,
-	    retry_after_ms, e) == -1)
+	if (en->keep != NULL && *en->keep != NULL) {
+		p->api = *en->keep;
+		return 0;
+	}
+	if (event_is_failing(en->db, "api", "management", &failing, e) == -1 ||
+	    management_open(en->conf, en->stop, en->now_ms, &p->api, e) == -1)
 		return -1;
-	*merchant_asked = true;
+	if (failing)
+		management_doubt(p->api);
+	if (en->keep != NULL)
+		*en->keep = p->api;
 	return 0;
+}
+
+/* Refused keys are read anew by the next pass, for somebody may have put others there. */
+static void
+api_done(struct pass *p)
+{
+	struct enrich *en = p->en;
+
+	if (en->keep != NULL && !(p->failed && p->why.what == ERR_KEYS))
+		return;
+	if (en->keep != NULL)
+		*en->keep = NULL;
+	management_close(p->api);
+}
+
+static bool
+is_in_hand(const struct pass *p, int64_t id)
+{
+	for (int i = 0; i < 2; i++)
+		for (const struct asking *as = i == 0 ? p->asked : p->answered; as != NULL; as = as->next)
+			if (as->c.id == id)
+				return true;
+	return false;
+}
+
+static void
+asking_free(struct asking *as)
+{
+	if (as != NULL) {
+		arena_free(&as->arena);
+		free(as);
+	}
+}
+
+/* One due claim: settled where there is nothing to ask, else asked about. */
+static int
+claim_take(struct pass *p, int64_t id, struct err *e)
+{
+	struct asking	*as = calloc(1, sizeof(*as));
+	int		 rc = -1;
+
+	if (as == NULL)
+		arena_no_memory();
+	if (claim_get(p->en->db, id, &as->arena, &as->c, e) == -1)
+		goto out;
+	if (p->en->conf->none || !decide_askable(&as->c)) {
+		rc = enrich_settle(p->en, id, NULL, NULL, e);
+		db_lock_progress(p->en->lock);
+		goto out;
+	}
+	if (api_need(p, e) == -1)
+		goto out;
+	p->en->asked++;
+	as->next = p->asked;
+	p->asked = as;
+	p->asked_count++;
+	management_ask(p->api, asking_next(as));
+	return 0;
+out:
+	asking_free(as);
+	return rc;
+}
+
+/* Takes due claims in hand until there are enough. */
+static int
+claims_take(struct pass *p, struct err *e)
+{
+	int64_t	ids[ENRICH_HANDS + ENRICH_BATCH];
+	int	n, taken;
+
+	do {
+		if (*p->en->stop || p->over || clock_mono_ms() - p->began_ms > ENRICH_PASS_MS ||
+		    p->asked_count + p->answered_count > ENRICH_HANDS - ENRICH_BATCH)
+			return 0;
+		if (claim_due(p->en->db, p->en->now_ms, ids,
+		    p->asked_count + p->answered_count + ENRICH_BATCH, &n, e) == -1)
+			return -1;
+		taken = 0;
+		for (int i = 0; i < n && taken < ENRICH_BATCH && !*p->en->stop; i++) {
+			if (is_in_hand(p, ids[i]))
+				continue;
+			taken++;
+			if (claim_take(p, ids[i], e) == -1)
+				return -1;
+		}
+	} while (taken > 0);
+	return 0;
+}
+
+/* What must be told at once, the worse the higher: keys, then the certificate; 0: what may pass. */
+static int
+refusal(const struct err *why)
+{
+	return why->what == ERR_KEYS ? 2 : why->what == ERR_CERT ? 1 : 0;
+}
+
+/* A question went unanswered: for this claim, or for all. */
+static void
+claim_unanswered(struct pass *p, struct asking *as, const struct question *q)
+{
+	const bool worse = q->away > p->told_now ||
+	    (q->away == p->told_now && refusal(&q->why) > refusal(&p->why));
+
+	if (!p->failed || worse)
+		p->why = q->why;
+	p->failed = true;
+	p->told_now |= q->away;
+	p->over |= q->away;
+	if (q->retry_after_ms > p->wish_ms && q->away)
+		p->wish_ms = q->retry_after_ms;
+	as->failed = q;
+}
+
+/* A question came back: the next one about its claim is asked, or the claim is ready to be written. */
+static void
+question_back(struct pass *p, struct question *q)
+{
+	struct asking	*as = q->tag, **at = &p->asked;
+	struct question	*next;
+
+	if (q->failed)
+		claim_unanswered(p, as, q);
+	else
+		p->any = true;
+	if ((next = asking_next(as)) != NULL) {
+		management_ask(p->api, next);
+		return;
+	}
+	while (*at != as)
+		at = &(*at)->next;
+	*at = as->next;
+	p->asked_count--;
+	as->next = p->answered;
+	p->answered = as;
+	if (p->answered_count++ == 0)
+		p->gather_ms = clock_mono_ms();
+}
+
+/* Inside the transaction. What the API would not say counts as no question: the 14 days stand still. */
+static int
+asking_write(struct pass *p, const struct asking *as, struct err *e)
+{
+	struct enrich *en = p->en;
+
+	if (as->failed == NULL)
+		return claim_settle_now(en, as->c.id, &as->unit.unit, asking_merchant(as), e);
+	if (as->failed->tries == 0 || p->wish_ms > 0)
+		return 0;
+	/* To the end of the queue, so that a claim that always fails does not stop the others. */
+	return claim_wait(en->db, as->c.id, NULL, as->c.asks, en->now_ms + 1, e);
+}
+
+static int
+answered_write(struct pass *p, struct err *e)
+{
+	struct asking	*as;
+	int		 rc = 0;
+
+	if (p->answered == NULL)
+		return 0;
+	if (db_begin(p->en->db, e) == -1)
+		return -1;
+	for (as = p->answered; as != NULL && rc == 0; as = as->next)
+		rc = asking_write(p, as, e);
+	if (rc == 0)
+		rc = commit(p->en->db, e);
+	else
+		db_rollback(p->en->db);
+	while ((as = p->answered) != NULL) {
+		p->answered = as->next;
+		asking_free(as);
+	}
+	p->answered_count = 0;
+	db_lock_progress(p->en->lock);
+	return rc;
+}
+
+/* Written many at a time, for each commit waits for the disk; but nobody waits for long. */
+static bool
+is_time_to_write(const struct pass *p)
+{
+	return p->answered_count >= ENRICH_GATHER || p->asked_count == 0 ||
+	    clock_mono_ms() - p->gather_ms >= ENRICH_GATHER_MS;
 }
 
 /* Puts claims off without counting the question: their 14 days stand still. */
@@ -183,64 +431,24 @@ due_put_off(struct enrich *en, int64_t wait_ms, struct err *e)
 	return 0;
 }
 
-/* What must be told at once, the worse the higher: keys, then the certificate; 0: what may pass. */
+/* Asks until nothing is due or nothing more can be asked. */
 static int
-refusal(const struct err *why)
+pass_ask(struct pass *p, struct err *e)
 {
-	return why->what == ERR_KEYS ? 2 : why->what == ERR_CERT ? 1 : 0;
-}
+	struct question *q;
 
-/* A question went unanswered: for this claim, or for all. -1 only for the database. */
-static int
-claim_unanswered(struct pass *p, int64_t id, int64_t retry_after_ms, const struct err *why,
-    struct err *e)
-{
-	if (!p->failed || refusal(why) > refusal(&p->why))
-		p->why = *why;
-	p->failed = true;
-	p->over = management_is_away(p->api) || ++p->failures >= ENRICH_MAX_FAILURES;
-	if (management_is_away(p->api) && retry_after_ms > 0)
-		return due_put_off(p->en, retry_after_ms, e);
-	/* To the end of the queue, so that a claim that always fails does not stop the others. */
-	return claims_put_off(p->en, &id, 1, p->en->now_ms + 1, e);
-}
-
-/* One due claim. -1 ends the pass with e; otherwise p->over may. */
-static int
-claim_enrich(struct pass *p, int64_t id, struct err *e)
-{
-	struct enrich		*en = p->en;
-	struct arena		 a = {0};
-	struct claim		 c;
-	struct sales_unit	 unit;
-	struct merchant		 merchant;
-	struct err		 why;
-	int64_t			 retry_after_ms = -1;
-	bool			 merchant_asked;
-	int			 rc = -1;
-
-	if (claim_get(en->db, id, &a, &c, e) == -1)
-		goto out;
-	if (en->conf->none || !decide_askable(&c)) {
-		rc = enrich_settle(en, id, NULL, NULL, e);
-		goto out;
+	for (;;) {
+		if (claims_take(p, e) == -1)
+			return -1;
+		if (p->asked_count == 0 && p->answered_count == 0)
+			break;
+		q = p->asked_count > 0 ? management_next(p->api, ENRICH_GATHER_MS) : NULL;
+		if (q != NULL)
+			question_back(p, q);
+		if (p->answered_count > 0 && is_time_to_write(p) && answered_write(p, e) == -1)
+			return -1;
 	}
-	if (p->api == NULL && management_open(en->conf, &p->api, e) == -1)
-		goto out;
-	en->asked++;
-	if (claim_ask(p, &c, &a, &unit, &merchant, &merchant_asked, &retry_after_ms, &why) == -1) {
-		if (why.kind == ERR_FATAL)
-			*e = why;
-		else
-			rc = claim_unanswered(p, id, retry_after_ms, &why, e);
-		goto out;
-	}
-	p->failures = 0;
-	p->answered = true;
-	rc = enrich_settle(en, id, &unit, merchant_asked ? &merchant : NULL, e);
-out:
-	arena_free(&a);
-	return rc;
+	return p->wish_ms > 0 ? due_put_off(p->en, p->wish_ms, e) : 0;
 }
 
 /* ---- what is told */
@@ -295,15 +503,15 @@ pass_end(struct pass *p, struct err *e)
 	bool		 was;
 
 	if (!p->failed) {
-		if (p->answered &&
+		if (p->any &&
 		    event_recovered(en->db, "api", "management", en->now_ms, &was, e) == -1)
 			return -1;
-		if (p->answered && was)
+		if (p->any && was)
 			log_warn("api.recovered", "name", "management", NULL);
 		return 0;
 	}
 	if (event_failing(en->db, "api", "management", p->why.msg,
-	    refusal(&p->why) > 0 ? 0 : TROUBLE_LONG_MS, en->now_ms, &t, e) == -1)
+	    p->told_now && refusal(&p->why) > 0 ? 0 : TROUBLE_LONG_MS, en->now_ms, &t, e) == -1)
 		return -1;
 	en->failing_ms = en->now_ms - t.since_ms;
 	if (t.say)
@@ -314,30 +522,38 @@ pass_end(struct pass *p, struct err *e)
 	return -1;
 }
 
+/* What was asked about and not written: a signal or the database came between. */
+static void
+pass_drop(struct pass *p)
+{
+	struct asking *as;
+
+	for (int i = 0; i < 2; i++)
+		while ((as = i == 0 ? p->asked : p->answered) != NULL) {
+			*(i == 0 ? &p->asked : &p->answered) = as->next;
+			asking_free(as);
+		}
+}
+
 int
 enrich_pass(struct enrich *en, struct err *e)
 {
-	struct pass	p = {.en = en};
-	int64_t		ids[ENRICH_BATCH];
-	int		n, rc = -1;
+	struct pass	p = {.en = en, .began_ms = clock_mono_ms()};
+	int		rc = pass_ask(&p, e);
 
-	do {
-		if (claim_due(en->db, en->now_ms, ids, COUNT(ids), &n, e) == -1)
-			goto out;
-		for (int i = 0; i < n && !p.over; i++) {
-			if (*en->stop) {
-				err_what(e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
-				goto out;
-			}
-			if (claim_enrich(&p, ids[i], e) == -1)
-				goto out;
-			db_lock_progress(en->lock);
-		}
-	} while (n > 0 && !p.over);
-	if (pending_tell(en, e) == 0)
+	if (rc == -1 && p.asked_count > 0 && en->keep != NULL)
+		*en->keep = NULL;	/* it holds questions that are going */
+	if (rc == -1 && p.asked_count > 0) {
+		management_close(p.api);
+		p.api = NULL;
+	}
+	if (rc == 0 && *en->stop)
+		rc = err_what(e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
+	if (rc == 0 && (rc = pending_tell(en, e)) == 0)
 		rc = pass_end(&p, e);
-out:
-	management_close(p.api);
+	if (p.api != NULL)
+		api_done(&p);
+	pass_drop(&p);
 	return rc;
 }
 
@@ -371,46 +587,41 @@ look_keep(struct enrich *en, int64_t id, const char *api, struct err *e)
 }
 
 static int
-look_ask(struct pass *p, const struct claim *c, struct look *look, struct arena *a, struct err *e)
+look_ask(struct pass *p, struct asking *as, struct look *look, struct err *e)
 {
-	struct enrich		*en = p->en;
-	struct sales_unit	 unit;
-	struct merchant		 merchant;
-	int64_t			 retry_after_ms;
-	bool			 merchant_asked = false;
-	const struct merchant	*about = NULL;
+	struct enrich	*en = p->en;
+	const char	*api;
+	struct question	*q;
 
-	if ((p->api == NULL && management_open(en->conf, &p->api, &look->why) == -1) ||
-	    claim_ask(p, c, a, &unit, &merchant, &merchant_asked, &retry_after_ms, &look->why) == -1) {
-		look->failed = true;	/* what was asked counts: the API did not spare us an answer */
-		return 0;
-	}
+	while ((q = asking_next(as)) != NULL)
+		if (api_need(p, &look->why) == -1 || management_answer(p->api, q, &look->why) == -1) {
+			look->failed = true;	/* what was asked counts: the API did not spare us an answer */
+			return 0;
+		}
 	look->asked++;
-	if (!c->trusted && !merchant_asked && budget_unasked(en->db, 1, e) == -1)
+	if (!as->c.trusted && !as->merchant_asked && budget_unasked(en->db, 1, e) == -1)
 		return -1;
-	if (merchant_asked)
-		about = &merchant;
-	return look_keep(en, c->id, api_record(c, decide_answer(c, &unit, about), &unit, about, en->now_ms, a),
-	    e);
+	api = api_record(&as->c, decide_answer(&as->c, &as->unit.unit, asking_merchant(as)), &as->unit.unit,
+	    asking_merchant(as), en->now_ms, &as->arena);
+	return look_keep(en, as->c.id, api, e);
 }
 
 static int
 look_at(struct pass *p, int64_t id, struct look *look, struct err *e)
 {
 	struct enrich	*en = p->en;
-	struct arena	 a = {0};
-	struct claim	 c;
+	struct asking	 as = {0};
 	bool		 left = true;
-	int		 rc = claim_get(en->db, id, &a, &c, e);
+	int		 rc = claim_get(en->db, id, &as.arena, &as.c, e);
 
-	if (rc == 0 && decide_askable(&c) && !asked_lately(&c, en->now_ms)) {
-		if (!c.trusted)		/* two at most: the sales unit, and the merchant if that agrees */
+	if (rc == 0 && decide_askable(&as.c) && !asked_lately(&as.c, en->now_ms)) {
+		if (!as.c.trusted)	/* two at most: the sales unit, and the merchant if that agrees */
 			rc = budget_ask(en->db, 2, en->now_ms, &left, e);
 		if (rc == 0 && left)
-			rc = look_ask(p, &c, look, &a, e);
+			rc = look_ask(p, &as, look, e);
 		look->unasked += !left;
 	}
-	arena_free(&a);
+	arena_free(&as.arena);
 	return rc;
 }
 

@@ -16,6 +16,11 @@ struct enrich {
 	const struct management_conf	*conf;
 	volatile const int		*stop;
 	int64_t				 now_ms;
+	/*
+	 * Where a process that stays keeps the API's client from pass to pass (NULL at first); it closes that at its end.
+	 * NULL: each pass has its own.
+	 */
+	struct management		**keep;
 	/* out */
 	int64_t				 asked, confirmed, evidence, waiting /* for a person */, pending;
 	int64_t				 failing_ms;	/* for how long the API has been failing (set on -1, from
@@ -30,11 +35,12 @@ int	enrich_settle(struct enrich *, int64_t claim_id, const struct sales_unit *, 
 	    struct err *);
 
 /*
- * One pass over the claims that are due. -1 when a part could not be asked: the database or a signal ends the pass at
- * once, so does an API that is away, limited or refuses our keys; of failures that may concern one claim alone (403,
- * 5xx, a bad answer) only several in a row end the pass. A claim that went unanswered goes to the end of the queue, for
- * it may be the one that the API never answers. Claims that could not be asked about stay as they are, and
- * their 14 days stand still.
+ * One pass over the claims that are due: as many at a time as ingest/management lets through, trusted ones alone. What
+ * was answered is written many at a time, and no transaction spans a question. -1 when a part could not be asked: the
+ * database or a signal ends the pass at once; so does an API that is away, limited or refuses our keys, and failures in
+ * a row (ingest/pace.h). A claim that went unanswered goes to the end of the queue, for it may be the one that
+ * the API never answers. Claims that could not be asked about stay as they are, and their 14 days stand still. After
+ * ENRICH_PASS_MS the rest is left to the next pass, so that a long queue keeps nobody from being told.
  */
 int	enrich_pass(struct enrich *, struct err *);
 

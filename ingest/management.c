@@ -1,29 +1,51 @@
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/backoff.h"
 #include "base/clock.h"
-#include "base/json.h"
+#include "base/digest.h"
 #include "ingest/management.h"
+#include "ingest/pace.h"
 
 #define MANAGEMENT_URL		"https://api.vipps.no"
 #define MANAGEMENT_MAX_BODY	262144		/* bytes; an answer about one unit is under 2 KiB */
-#define MANAGEMENT_MAX_NAME	200		/* bytes of a name; the API says 50 characters */
-#define MANAGEMENT_MAX_LINES	10		/* of an address */
-#define TOKEN_MAX_BYTES		16384		/* real ones have 1 to 2 KiB */
-#define TOKEN_MAX_LIFE_S	86400		/* of a production token; more is not believed */
-#define TOKEN_MARGIN_S		INT64_C(60)	/* before its end it is no longer used */
-#define SYSTEM_NAME		"approvals"
+#define MANAGEMENT_SLOW_MS	10000		/* what took longer to fail is not asked again in this pass */
+#define MANAGEMENT_TURN_MS	500		/* how often a stop is looked for */
+#define TOKEN_MARGIN_MS		INT64_C(60000)	/* before its end it is no longer used; 10 % of a short life */
+#define SYSTEM_NAME		"approvals"	/* 30 characters at most, as all Vipps-System-* */
+#define PLUGIN_NAME		"approvals-mail"
+#define SYSTEM_HEADERS								\
+	{"Vipps-System-Name", SYSTEM_NAME},					\
+	{"Vipps-System-Version", APPROVALS_VERSION},				\
+	{"Vipps-System-Plugin-Name", PLUGIN_NAME},				\
+	{"Vipps-System-Plugin-Version", APPROVALS_VERSION}
+
+_Static_assert(sizeof(APPROVALS_VERSION) <= 31, "the API takes 30 characters");
+
+struct queue { struct question *first, **last; };
 
 struct management {
 	const struct management_conf	*conf;
+	volatile const int		*stop;
 	struct http			*http;
 	struct arena			 arena;		/* of the secrets */
-	const char			*client_id, *client_secret, *subscription_key;
+	const char			*client_id, *client_secret, *subscription_key, *basic;
+	int64_t				 wall_ms;	/* wall clock minus the monotonic one */
+	struct pace			 pace;
+	struct err			 why;		/* of the last failure */
+	int64_t				 wish_ms;	/* Retry-After that was too long to wait for; -1: none */
+	struct queue			 queued, done;
+	/* the token */
 	char				*token;		/* NULL: none */
+	unsigned			 token_number;
 	int64_t				 token_until_ms;/* on the monotonic clock */
-	bool				 away;
+	bool				 token_asked;	/* a request for one is on its way */
+	int				 token_tries;
+	struct arena			 token_arena;	/* of that request */
+	struct span			 token_body;	/* what that request sends */
 };
+
+static const char	grant[] = "grant_type=client_credentials";
 
 /* ---- configuration */
 
@@ -40,6 +62,24 @@ url_read(struct conf_node *n)
 	for (end = strlen(url); end > 0 && url[end - 1] == '/';)
 		end--;
 	return arena_textn(conf_arena(n), url, end);
+}
+
+static void
+keys_read(struct conf_node *n, struct management_conf *c)
+{
+	struct conf_node	*key = conf_get(n, "subscription_key_file"), *expires = conf_get(n, "expires");
+	const char		*date = conf_text(n, "expires", NULL, CONF_OPTIONAL);
+	struct err		 e;
+
+	c->keys = (enum api_keys)conf_word(n, "keys", "partner merchant management", API_KEYS_PARTNER);
+	c->client_id = conf_secret(n, "client_id_file", CONF_REQUIRED);
+	c->client_secret = conf_secret(n, "client_secret_file", CONF_REQUIRED);
+	if (c->keys != API_KEYS_MANAGEMENT)
+		c->subscription_key = conf_secret(n, "subscription_key_file", CONF_REQUIRED);
+	else if (key != NULL)
+		conf_wrong(conf_of(key), key, "must be left out with keys: management, which have none");
+	if (date != NULL && clock_parse(span_of(date), &c->expires_ms, &e) == -1)
+		conf_wrong(conf_of(expires), expires, "must be a date like 2027-01-31");
 }
 
 void
@@ -66,28 +106,103 @@ management_conf_read(struct conf_node *root, const struct http_net *net, struct 
 	if ((n = conf_section(root, "management_api", CONF_REQUIRED)) == NULL)
 		return;
 	c->url = url_read(n);
-	c->client_id = conf_secret(n, "client_id_file", CONF_REQUIRED);
-	c->client_secret = conf_secret(n, "client_secret_file", CONF_REQUIRED);
-	c->subscription_key = conf_secret(n, "subscription_key_file", CONF_REQUIRED);
+	keys_read(n, c);
+	c->max_concurrent = (int)conf_int(n, "max_concurrent", MANAGEMENT_CONCURRENT, 1,
+	    MANAGEMENT_MAX_CONCURRENT);
+	c->requests_per_minute = (int)conf_int(n, "requests_per_minute", MANAGEMENT_RATE, 1, PACE_MAX_RATE);
 	c->net = http_net_read(n, net);
 	conf_done(n);
 }
 
+const char *
+management_keys_from(enum api_keys keys)
+{
+	switch (keys) {
+	case API_KEYS_MERCHANT:
+		return "new ones: portal.vippsmobilepay.com";
+	case API_KEYS_PARTNER:
+	case API_KEYS_MANAGEMENT:
+		break;
+	}
+	return "new ones: the vendor's partner team, partner@vippsmobilepay.com";
+}
+
+/* ---- queues */
+
+static void
+queue_init(struct queue *q)
+{
+	q->first = NULL;
+	q->last = &q->first;
+}
+
+static void
+queue_put(struct queue *q, struct question *one)
+{
+	one->next = NULL;
+	*q->last = one;
+	q->last = &one->next;
+}
+
+/* The first that may be asked at now_ms, or NULL; *wait_ms: how long until one may. */
+static struct question *
+queue_take(struct queue *q, int64_t now_ms, int64_t *wait_ms)
+{
+	*wait_ms = INT64_MAX;
+	for (struct question **at = &q->first; *at != NULL; at = &(*at)->next) {
+		struct question *one = *at;
+
+		if (one->not_before_ms > now_ms) {
+			if (one->not_before_ms - now_ms < *wait_ms)
+				*wait_ms = one->not_before_ms - now_ms;
+			continue;
+		}
+		*at = one->next;
+		if (*at == NULL)
+			q->last = at;
+		return one;
+	}
+	return NULL;
+}
+
+/* ---- opening */
+
+/* Basic base64(id:secret), RFC 7617. */
+static const char *
+basic_of(const char *id, const char *secret, struct arena *a)
+{
+	const char *pair = arena_printf(a, "%s:%s", id, secret);
+
+	return arena_printf(a, "Basic %s", digest_base64(a, span_of(pair)));
+}
+
 int
-management_open(const struct management_conf *conf, struct management **out, struct err *e)
+management_open(const struct management_conf *conf, volatile const int *stop, int64_t now_ms,
+    struct management **out, struct err *e)
 {
 	struct management *m = calloc(1, sizeof(*m));
 
 	if (m == NULL)
 		arena_no_memory();
 	m->conf = conf;
+	m->stop = stop;
+	m->wall_ms = now_ms - clock_mono_ms();
+	m->wish_ms = -1;
+	queue_init(&m->queued);
+	queue_init(&m->done);
 	m->http = http_open();
 	if (conf_secret_read(conf->client_id, &m->arena, &m->client_id, e) == -1 ||
 	    conf_secret_read(conf->client_secret, &m->arena, &m->client_secret, e) == -1 ||
-	    conf_secret_read(conf->subscription_key, &m->arena, &m->subscription_key, e) == -1) {
+	    (conf->keys != API_KEYS_MANAGEMENT &&
+	    conf_secret_read(conf->subscription_key, &m->arena, &m->subscription_key, e) == -1)) {
 		management_close(m);
 		return err_in(e, "management_api");
 	}
+	if (conf->keys == API_KEYS_MANAGEMENT) {
+		m->basic = basic_of(m->client_id, m->client_secret, &m->arena);
+		m->token_body = span_of(grant);
+	}
+	pace_init(&m->pace, conf->requests_per_minute, &m->arena);
 	*out = m;
 	return 0;
 }
@@ -107,443 +222,532 @@ management_close(struct management *m)
 {
 	if (m == NULL)
 		return;
-	token_drop(m);
 	http_close(m->http);
+	token_drop(m);
+	arena_free(&m->token_arena);
 	arena_free(&m->arena);
 	free(m);
 }
 
-bool
-management_is_away(const struct management *m)
+void
+management_doubt(struct management *m)
 {
-	return m->away;
+	pace_doubt(&m->pace);
+}
+
+/* ---- failures */
+
+static void
+question_fail(struct management *m, struct question *q, const struct err *why, bool away,
+    int64_t retry_after_ms)
+{
+	q->failed = true;
+	q->why = *why;
+	q->away = away;
+	q->retry_after_ms = retry_after_ms;
+	queue_put(&m->done, q);
+}
+
+/* All that waits fails for the same reason as the one before it. */
+static void
+queue_fail(struct management *m, const struct err *why)
+{
+	struct question *q;
+
+	while ((q = m->queued.first) != NULL) {
+		m->queued.first = q->next;
+		question_fail(m, q, why, true, m->wish_ms);
+	}
+	queue_init(&m->queued);
+}
+
+/* It concerns every question: the keys, the certificate, a long wish to be left alone. */
+static void
+api_fail(struct management *m, const struct err *why, int64_t wish_ms)
+{
+	m->why = *why;
+	m->wish_ms = wish_ms;
+	pace_break(&m->pace, clock_mono_ms());
+	queue_fail(m, why);
+}
+
+/* A wait before try n + 1, spread so that many clients do not come back at once. */
+static int64_t
+retry_ms(int n, int64_t at_least_ms)
+{
+	static const int64_t		waits[MANAGEMENT_TRIES - 1] = {500, 2000};
+	static const struct backoff	schedule = {waits, COUNT(waits), 50};
+	uint32_t			chance;
+
+	digest_random(&chance, sizeof(chance));
+	return backoff_next(&schedule, n, clock_mono_ms(), chance, at_least_ms > 0 ? at_least_ms : 0);
+}
+
+/* Never with a secret of ours in it, which a server might send back. */
+static const char *
+words_of(const struct management *m, const struct http_response *res, struct arena *a)
+{
+	const char *secrets[] = {m->client_id, m->client_secret, m->subscription_key, m->basic, m->token};
+	const char *said = reply_words(res->body, a);
+
+	for (size_t i = 0; said != NULL && i < COUNT(secrets); i++)
+		if (secrets[i] != NULL && strstr(said, secrets[i]) != NULL)
+			return NULL;
+	return said;
+}
+
+static const char *
+status_means(int status, bool token)
+{
+	if (status == 401 || (status == 400 && token))	/* 400: an unknown client_id */
+		return "the keys were refused";
+	if (status == 403)
+		return token ? "the keys were refused" : "the keys give no right to it";
+	if (status == 404)
+		return "a 404 that is not the API's; is management_api.url right?";
+	if (status == 429)
+		return "too many questions";
+	if (status >= 300 && status < 400)
+		return "a redirect, which is not followed";
+	return "no answer";
+}
+
+/* An answer that is not 200, as an error. */
+static void
+status_error(const struct management *m, const char *what, const struct http_response *res, bool token,
+    struct err *e)
+{
+	struct arena	 a = {0};
+	const char	*host = http_host(m->conf->url, &a), *said = words_of(m, res, &a);
+	bool		 keys = res->status == 401 || res->status == 403 || (res->status == 400 && token);
+
+	err_what(e, ERR_RETRY, keys ? ERR_KEYS : ERR_ANY, "%s: %s: %s (status %d)%s%s%s%s", host, what,
+	    status_means(res->status, token), res->status,
+	    keys && (token || res->status == 401) ? "; " : "",
+	    keys && (token || res->status == 401) ? management_keys_from(m->conf->keys) : "",
+	    said != NULL ? ": " : "", said != NULL ? said : "");
+	arena_free(&a);
+}
+
+/* How long the server asks to be left alone: the field, or the gateway's sentence; -1: not said. */
+static int64_t
+wish_of(const struct http_response *res)
+{
+	struct arena	a = {0};
+	int64_t		ms = res->retry_after_ms;
+
+	if (ms < 0 && res->status == 429)
+		ms = reply_wait_ms(res->body, &a);
+	arena_free(&a);
+	return ms;
 }
 
 /* ---- the token */
 
-/* Seconds that the token lives (the vendor sends numbers as texts, too); -1: not said. */
-static int64_t
-token_life_s(const struct json *answer, int64_t now_ms, struct arena *a)
+static void
+token_ask(struct management *m)
 {
-	const char	*in = json_text_or_int(json_get(answer, "expires_in"), a);
-	const char	*on = json_text_or_int(json_get(answer, "expires_on"), a);
-	int64_t		 life = -1;
-
-	if (in != NULL && span_digits(span_of(in)) && strlen(in) <= 12)
-		life = strtoll(in, NULL, 10);
-	else if (on != NULL && span_digits(span_of(on)) && strlen(on) <= 12)
-		life = strtoll(on, NULL, 10) - now_ms / 1000;
-	return life < TOKEN_MAX_LIFE_S ? life : TOKEN_MAX_LIFE_S;
-}
-
-static bool
-token_is_sendable(const char *token)
-{
-	if (token == NULL || *token == '\0' || strlen(token) > TOKEN_MAX_BYTES)
-		return false;
-	for (; *token != '\0'; token++)
-		if (*token <= 0x20 || *token >= 0x7f)
-			return false;
-	return true;
-}
-
-static int
-token_take(struct management *m, const struct http_response *res, int64_t now_ms, struct arena *a,
-    struct err *e)
-{
-	struct json	*answer = NULL;
-	const char	*token;
-	int64_t		 life;
-	int		 rc = -1;
-
-	if (json_parse(res->body, &answer, e) == -1) {
-		e->kind = ERR_RETRY;
-		return err_in(e, "%s: token", http_host(m->conf->url, a));
-	}
-	token = json_text(json_get(answer, "access_token"));
-	life = token_life_s(answer, now_ms, a);
-	if (!token_is_sendable(token) || life <= 0) {
-		err_set(e, ERR_RETRY, "%s: token: an answer without %s", http_host(m->conf->url, a),
-		    life <= 0 ? "a lifetime" : "a token");
-		goto out;
-	}
-	token_drop(m);
-	if ((m->token = strdup(token)) == NULL)
-		arena_no_memory();
-	life = life > 2 * TOKEN_MARGIN_S ? life - TOKEN_MARGIN_S : life / 2;
-	m->token_until_ms = clock_mono_ms() + life * 1000;
-	rc = 0;
-out:
-	json_free(answer);
-	return rc;
-}
-
-/* An answer that is not 200, as an error: by its status, never by its body. */
-static int
-status_error(const struct management *m, const char *what, int status, bool token, struct err *e)
-{
-	struct arena	 a = {0};
-	const char	*host = http_host(m->conf->url, &a);
-
-	if (status == 401 || (status == 400 && token))	/* 400: an unknown client_id */
-		err_what(e, ERR_RETRY, ERR_KEYS, "%s: %s: the keys were refused (status %d)", host,
-		    what, status);
-	else if (status == 403)
-		err_what(e, ERR_RETRY, ERR_KEYS,
-		    "%s: %s: the keys give no right to it (status 403)", host, what);
-	else if (status == 404)
-		err_set(e, ERR_RETRY,
-		    "%s: %s: a 404 that is not the API's; is management_api.url right?", host,
-		    what);
-	else if (status == 429)
-		err_set(e, ERR_RETRY, "%s: %s: too many questions (status 429)", host, what);
-	else
-		err_set(e, ERR_RETRY, "%s: %s: status %d", host, what, status);
-	arena_free(&a);
-	return -1;
-}
-
-/* POST /accesstoken/get. */
-static int
-token_get(struct management *m, int64_t now_ms, int64_t *retry_after_ms, struct err *e)
-{
-	struct arena		 a = {0};
-	const struct http_header headers[] = {
+	const bool		 basic = m->basic != NULL;
+	const struct http_header partner[] = {
 		{"client_id", m->client_id},
 		{"client_secret", m->client_secret},
 		{"Ocp-Apim-Subscription-Key", m->subscription_key},
-		{"Vipps-System-Name", SYSTEM_NAME},
-		{"Vipps-System-Version", APPROVALS_VERSION},
+		SYSTEM_HEADERS,
+		{"Accept", "application/json, */*;q=0.1"},
+	}, management[] = {
+		{"Authorization", m->basic},
+		{"Content-Type", "application/x-www-form-urlencoded"},
+		SYSTEM_HEADERS,
 		{"Accept", "application/json, */*;q=0.1"},
 	};
-	struct http_request	 req = {.method = "POST", .headers = headers,
-	    .header_count = COUNT(headers), .max_body = MANAGEMENT_MAX_BODY};
-	struct http_response	 res;
-	int			 rc = -1;
+	struct http_request	 req = {.method = "POST", .headers = basic ? management : partner,
+	    .header_count = basic ? COUNT(management) : COUNT(partner), .body = m->token_body,
+	    .max_body = MANAGEMENT_MAX_BODY, .stop = m->stop};
+	struct err		 e;
 
-	req.url = arena_printf(&a, "%s/accesstoken/get", m->conf->url);
-	if (http_do(m->http, &m->conf->net, &req, now_ms, &a, &res, e) == -1) {
-		err_in(e, "token");
-		e->kind = ERR_RETRY;	/* also for what makes no sense: nothing can be asked now */
-	} else if (res.status != 200) {
-		*retry_after_ms = res.retry_after_ms;
-		status_error(m, "token", res.status, true, e);
-	} else {
-		rc = token_take(m, &res, now_ms, &a, e);
+	req.url = arena_printf(&m->token_arena, "%s%s", m->conf->url,
+	    basic ? "/miami/v1/token" : "/accesstoken/get");
+	if (http_start(m->http, &m->conf->net, &req, &m->token_arena, NULL, &e) == -1) {
+		err_in(&e, "token");
+		e.kind = ERR_RETRY;
+		api_fail(m, &e, -1);
+		arena_free(&m->token_arena);
+		return;
 	}
-	arena_free(&a);
-	return rc;
+	m->token_asked = true;
+	m->token_tries++;
+	pace_started(&m->pace, clock_mono_ms());
 }
 
-static int
-token_need(struct management *m, int64_t now_ms, int64_t *retry_after_ms, struct err *e)
+/* None now: asked for again after a while, or all questions fail. */
+static void
+token_failed(struct management *m, const struct err *why, bool again, int64_t wish_ms)
 {
-	if (m->token != NULL && clock_mono_ms() < m->token_until_ms)
-		return 0;
-	token_drop(m);
-	return token_get(m, now_ms, retry_after_ms, e);
+	pace_failed(&m->pace, clock_mono_ms());
+	if (!again || m->token_tries >= MANAGEMENT_TRIES || wish_ms > MANAGEMENT_MAX_WAIT_MS) {
+		m->token_tries = 0;
+		api_fail(m, why, wish_ms);
+		return;
+	}
+	m->why = *why;
+	pace_pause(&m->pace, retry_ms(m->token_tries, wish_ms));
+}
+
+static bool
+status_passes(int status)
+{
+	return status == 423 || status == 429 || status >= 500;
+}
+
+static void
+token_take(struct management *m, struct http_done *d)
+{
+	const char	*token;
+	int64_t		 life_ms, now_ms = clock_mono_ms();
+	struct err	 e;
+
+	m->token_asked = false;
+	if (d->failed) {
+		err_in(&d->why, "token");
+		d->why.kind = ERR_RETRY;	/* also for what makes no sense: nothing can be asked now */
+		token_failed(m, &d->why, d->why.what == ERR_ANY && d->res.took_ms < MANAGEMENT_SLOW_MS, -1);
+	} else if (d->res.status != 200) {
+		status_error(m, "token", &d->res, true, &e);
+		token_failed(m, &e, status_passes(d->res.status), wish_of(&d->res));
+	} else if (reply_token(d->res.body, m->wall_ms + now_ms, &m->token_arena, &token, &life_ms, &e) == -1) {
+		err_in(&e, "%s: token", http_host(m->conf->url, &m->token_arena));
+		e.kind = ERR_RETRY;
+		token_failed(m, &e, false, -1);
+	} else {
+		token_drop(m);
+		if ((m->token = strdup(token)) == NULL)
+			arena_no_memory();
+		m->token_number++;
+		m->token_tries = 0;
+		life_ms -= life_ms / 10 < TOKEN_MARGIN_MS ? life_ms / 10 : TOKEN_MARGIN_MS;
+		m->token_until_ms = now_ms + life_ms;
+	}
+	arena_free(&m->token_arena);
 }
 
 /* ---- questions */
 
-static int
-ask_once(struct management *m, const char *path, int64_t now_ms, struct arena *a,
-    struct http_response *res, struct err *e)
-{
-	const struct http_header headers[] = {
-		{"Authorization", arena_printf(a, "Bearer %s", m->token)},
-		{"Ocp-Apim-Subscription-Key", m->subscription_key},
-		{"Vipps-System-Name", SYSTEM_NAME},
-		{"Vipps-System-Version", APPROVALS_VERSION},
-		{"Accept", "application/json, application/problem+json, */*;q=0.1"},
-	};
-	struct http_request	 req = {.method = "GET", .headers = headers,
-	    .header_count = COUNT(headers), .max_body = MANAGEMENT_MAX_BODY};
-
-	req.url = arena_printf(a, "%s%s", m->conf->url, path);
-	return http_do(m->http, &m->conf->net, &req, now_ms, a, res, e);
-}
-
-/*
- * A 404 counts against a claim, so it must be the API's own: neither a web server's page nor the
- * gateway's word that there is no such path.
- */
-static bool
-is_apis_404(const struct http_response *res)
-{
-	struct json	*body = NULL;
-	struct err	 e;
-	bool		 gateway;
-
-	if (res->body.n == 0)
-		return true;
-	if (json_parse(res->body, &body, &e) == -1)
-		return false;
-	gateway = json_get(body, "statusCode") != NULL;
-	json_free(body);
-	return !gateway;
-}
-
-/* *found and the parsed object, or -1. */
-static int
-ask(struct management *m, const char *path, const char *what, int64_t now_ms, struct arena *a,
-    struct json **object, bool *found, int64_t *retry_after_ms, struct err *e)
-{
-	struct http_response res;
-
-	*object = NULL;
-	*retry_after_ms = -1;
-	m->away = true;
-	for (int tries = 1;; tries++) {
-		if (token_need(m, now_ms, retry_after_ms, e) == -1)
-			return -1;
-		if (ask_once(m, path, now_ms, a, &res, e) == -1) {
-			m->away = e->kind != ERR_REJECT;
-			return err_in(e, "%s", what);
-		}
-		if (res.status != 401 || tries == 2)
-			break;
-		token_drop(m);	/* perhaps revoked: one new token, one more try, never a loop */
-	}
-	*retry_after_ms = res.retry_after_ms;
-	*found = res.status == 200;
-	m->away = res.status == 401 || res.status == 429;
-	if (res.status == 404 && is_apis_404(&res))
-		return 0;
-	if (res.status != 200)
-		return status_error(m, what, res.status, false, e);
-	if (strcmp(res.type, "application/json") != 0)
-		return err_set(e, ERR_REJECT, "%s: %s: %s instead of JSON",
-		    http_host(m->conf->url, a), what,
-		    *res.type != '\0' ? res.type : "an answer without a type");
-	if (json_parse(res.body, object, e) == -1)
-		return err_in(e, "%s: %s", http_host(m->conf->url, a), what);
-	return 0;
-}
-
-/* ---- what is kept of an answer: by allow-list, so never a bank account */
-
-/* A text, cut between characters. */
 static const char *
-text_kept(const struct json *j, struct arena *a)
+question_path(const struct question *q)
 {
-	const char	*s = json_text(j);
-	size_t		 n = MANAGEMENT_MAX_NAME;
+	struct arena	*a = q->arena;
 
-	if (s == NULL || strlen(s) <= n)
-		return arena_text(a, s);
-	for (; n > 0 && ((unsigned char)s[n] & 0xc0) == 0x80;)
-		n--;
-	return arena_textn(a, s, n);
+	switch (q->kind) {
+	case ASK_SALES_UNIT:
+		return arena_printf(a, "/management/v1/sales-units/%s", http_segment(q->msn, a));
+	case ASK_MERCHANT:
+	case ASK_MERCHANT_UNITS:
+		return arena_printf(a, "/management/v1/merchants/%s/%s%s", http_segment(q->org_scheme, a),
+		    http_segment(q->org_number, a), q->kind == ASK_MERCHANT ? "" : "/sales-units");
+	case ASK_ALL_UNITS:
+		return "/management/v1/sales-units";
+	case ASK_ORDERS:
+		return q->expired ? "/management/v2/product-orders?includeExpired=true" :
+		    "/management/v2/product-orders";
+	case ASK_ORDER:
+		return arena_printf(a, "/management/v2/product-orders/%s/details",
+		    http_segment(q->order_id, a));
+	}
+	return "/";
 }
 
-static void
-keep_text(struct json *to, const struct json *from, const char *key, struct arena *a)
+static const char *
+question_name(const struct question *q)
 {
-	json_put_text(to, key, text_kept(json_get(from, key), a));
+	switch (q->kind) {
+	case ASK_SALES_UNIT:
+		return "sales unit";
+	case ASK_MERCHANT:
+		return "merchant";
+	case ASK_MERCHANT_UNITS:
+		return "sales units of a merchant";
+	case ASK_ALL_UNITS:
+		return "sales units";
+	case ASK_ORDERS:
+		return "product orders";
+	case ASK_ORDER:
+		return "product order";
+	}
+	return "?";
 }
 
-/* The vendor's own sample has a thirteenth month: a bad date is no reason to refuse an answer. */
-static void
-keep_time(struct json *to, const struct json *from, const char *key)
+static bool
+question_is_list(const struct question *q)
 {
-	const char	*s = json_text(json_get(from, key));
-	struct err	 e;
-	int64_t		 ms;
-
-	if (s == NULL || clock_parse(span_of(s), &ms, &e) == -1)
-		ms = 0;
-	json_put_time(to, key, ms);
+	return q->kind == ASK_MERCHANT_UNITS || q->kind == ASK_ALL_UNITS || q->kind == ASK_ORDERS;
 }
 
+/* It came to nothing: asked again if that may help, else failed. */
 static void
-keep_identifier(struct json *to, const struct json *from, struct arena *a)
+question_unanswered(struct management *m, struct question *q, const struct err *why, bool again,
+    int64_t wish_ms)
 {
-	const struct json	*id = json_get(from, "businessIdentifier");
-	struct json		*kept = json_object();
+	const int64_t now_ms = clock_mono_ms();
 
-	keep_text(kept, id, "scheme", a);
-	keep_text(kept, id, "id", a);
-	json_put(to, "businessIdentifier", kept);
-}
-
-static void
-keep_address(struct json *to, const struct json *from, const char *key, struct arena *a)
-{
-	const struct json	*address = json_get(from, key), *lines = json_get(address, "lines");
-	struct json		*kept, *list;
-
-	if (!json_is_object(address)) {
-		json_put(to, key, NULL);
+	pace_failed(&m->pace, now_ms);
+	if (again && q->tries < MANAGEMENT_TRIES && wish_ms <= MANAGEMENT_MAX_WAIT_MS &&
+	    pace_gate(&m->pace, now_ms) == PACE_CLOSED) {
+		q->not_before_ms = retry_ms(q->tries, wish_ms);
+		queue_put(&m->queued, q);
 		return;
 	}
-	kept = json_object();
-	list = json_array();
-	for (int i = 0; i < json_count(lines) && i < MANAGEMENT_MAX_LINES; i++)
-		if (json_text(json_item(lines, i)) != NULL)
-			json_add_text(list, text_kept(json_item(lines, i), a));
-	json_put(kept, "lines", list);
-	keep_text(kept, address, "postCode", a);
-	keep_text(kept, address, "city", a);
-	keep_text(kept, address, "countryCode", a);
-	json_put(to, key, kept);
+	m->why = *why;
+	m->wish_ms = wish_ms;
+	question_fail(m, q, why, pace_gate(&m->pace, now_ms) != PACE_CLOSED, wish_ms);
+	if (pace_gate(&m->pace, now_ms) != PACE_CLOSED)
+		queue_fail(m, why);
 }
 
-/* Absent is not false: what was not said is left out here, so that nobody reads null as no. */
-static struct json *
-configuration_kept(const struct json *from, struct arena *a)
+static void
+question_start(struct management *m, struct question *q)
 {
-	static const char *const members[] = {"paymentAllowed", "captureType",
-	    "skipLandingPageAllowed", "recurringAllowed", "partialCaptureAllowed",
-	    "lateCaptureAllowed", "landingPagePhoneNumberLocked", "longLivingPaymentAllowed",
-	    "creditCardPaymentAllowed"};
-	struct json	*kept = json_object();
-	bool		 b;
+	const struct http_header headers[] = {
+		{"Authorization", arena_printf(q->arena, "Bearer %s", m->token)},
+		SYSTEM_HEADERS,
+		{"Accept", "application/json, application/problem+json, */*;q=0.1"},
+		{"Ocp-Apim-Subscription-Key", m->subscription_key},
+	};
+	struct http_request	 req = {.method = "GET", .headers = headers,
+	    .header_count = COUNT(headers) - (m->subscription_key == NULL),
+	    .max_body = question_is_list(q) ? REPLY_MAX_LIST : MANAGEMENT_MAX_BODY, .stop = m->stop};
+	struct err		 e;
 
-	for (size_t i = 0; i < COUNT(members); i++) {
-		const struct json *value = json_get(from, members[i]);
-
-		if (json_bool(value, &b))
-			json_put_bool(kept, members[i], b);
-		else if (json_text(value) != NULL)
-			json_put_text(kept, members[i], text_kept(value, a));
+	if (q->path == NULL)
+		q->path = question_path(q);
+	req.url = arena_printf(q->arena, "%s%s", m->conf->url, q->path);
+	q->token = m->token_number;
+	q->tries++;
+	if (http_start(m->http, &m->conf->net, &req, q->arena, q, &e) == 0) {
+		pace_started(&m->pace, clock_mono_ms());
+		return;
 	}
-	return kept;
+	err_in(&e, "%s", question_name(q));
+	question_unanswered(m, q, &e, false, -1);
 }
 
-/* The guide of 2023 shows objects wrapped in one member; later ones do not. */
-static const struct json *
-unwrapped(const struct json *answer, const char *wrapper)
+/* 401: a new token for all that met one, one more try for each. */
+static void
+question_refused(struct management *m, struct question *q, const struct err *why)
 {
-	const struct json *inner = json_get(answer, wrapper);
-
-	return json_is_object(inner) ? inner : answer;
-}
-
-/* Digits only, the Finnish check digit after its hyphen: as claims have it (architecture, Identifiers). */
-static const char *
-number_normal(const char *scheme, const char *number, struct arena *a)
-{
-	struct arena_buf b = {.arena = a};
-
-	arena_puts(&b, "");
-	for (; *number != '\0'; number++)
-		if (*number >= '0' && *number <= '9')
-			arena_put(&b, number, 1);
-	if (strncmp(scheme, "business:FI:", 12) == 0 && b.n == 8)
-		return arena_printf(a, "%.7s-%c", b.p, b.p[7]);
-	return b.p;
-}
-
-/* As numbers: one sent as a JSON number has lost its leading zeros. */
-static bool
-same_msn(const char *a, const char *b)
-{
-	return strcmp(a + strspn(a, "0"), b + strspn(b, "0")) == 0;
+	if (q->refused) {
+		api_fail(m, why, -1);
+		question_fail(m, q, why, true, -1);
+		return;
+	}
+	q->refused = true;
+	q->tries--;		/* it has a try of its own */
+	if (q->token == m->token_number)
+		token_drop(m);	/* perhaps revoked */
+	queue_put(&m->queued, q);
 }
 
 static int
-sales_unit_take(const struct json *j, const char *asked, struct arena *a, struct sales_unit *out,
-    struct err *e)
+answer_read(struct question *q, struct span body, struct err *e)
 {
-	const struct json	*id = json_get(j, "businessIdentifier");
-	const char		*scheme = text_kept(json_get(id, "scheme"), a);
-	const char		*number = json_text_or_int(json_get(id, "id"), a);
-	struct json		*kept;
-
-	out->msn = json_text_or_int(json_get(j, "msn"), a);
-	out->name = text_kept(json_get(j, "name"), a);
-	if (out->msn == NULL || !same_msn(out->msn, asked))
-		return err_set(e, ERR_REJECT,
-		    "an answer about another sales unit than the one asked for");
-	if (scheme == NULL || number == NULL)
-		return err_set(e, ERR_REJECT, "a sales unit without its organisation");
-	out->msn = asked;
-	out->org_scheme = scheme;
-	out->org_number = number_normal(scheme, number, a);
-	kept = json_object();
-	json_put_text(kept, "msn", asked);
-	json_put_text(kept, "name", out->name);
-	keep_identifier(kept, j, a);
-	json_put(kept, "configuration", configuration_kept(json_get(j, "configuration"), a));
-	out->json = json_print(kept, a);
-	json_free(kept);
-	return 0;
+	switch (q->kind) {
+	case ASK_SALES_UNIT:
+		return reply_sales_unit(body, q->msn, q->arena, &q->unit, e);
+	case ASK_MERCHANT:
+		return reply_merchant(body, q->org_number, q->arena, &q->merchant, e);
+	case ASK_MERCHANT_UNITS:
+	case ASK_ALL_UNITS:
+		return reply_units(body, q->arena, &q->units, e);
+	case ASK_ORDERS:
+		return reply_orders(body, q->arena, &q->orders, e);
+	case ASK_ORDER:
+		return reply_order(body, q->order_id, q->arena, &q->orders, e);
+	}
+	return err_set(e, ERR_FATAL, "unknown question");
 }
+
+static void
+question_answered(struct management *m, struct question *q, struct http_response *res)
+{
+	const char	*host = http_host(m->conf->url, q->arena);
+	struct err	 e;
+
+	if (res->status == 200 && strcmp(res->type, "application/json") != 0)
+		err_set(&e, ERR_REJECT, "%s: %s: %.80s instead of JSON", host, question_name(q),
+		    *res->type != '\0' ? res->type : "an answer without a type");
+	else if (res->status == 200 && answer_read(q, res->body, &e) == -1)
+		err_in(&e, "%s: %s", host, question_name(q));
+	else {
+		q->found = res->status == 200;
+		q->retry_after_ms = -1;
+		pace_answered(&m->pace);
+		queue_put(&m->done, q);
+		return;
+	}
+	question_unanswered(m, q, &e, false, -1);
+}
+
+/* A 404 counts against a claim, so it must be the API's own; and a list is always there. */
+static bool
+is_absent(const struct question *q, const struct http_response *res)
+{
+	return res->status == 404 && q->kind != ASK_ALL_UNITS && q->kind != ASK_ORDERS &&
+	    !reply_is_gateways(res->body);
+}
+
+static void
+question_take(struct management *m, struct question *q, struct http_done *d)
+{
+	struct err	e;
+	int64_t		wish_ms;
+
+	if (d->failed) {
+		err_in(&d->why, "%s", question_name(q));
+		if (d->why.what == ERR_CERT) {
+			api_fail(m, &d->why, -1);
+			question_fail(m, q, &d->why, true, -1);
+		} else {
+			question_unanswered(m, q, &d->why, d->why.kind == ERR_RETRY && d->why.what == ERR_ANY &&
+			    d->res.took_ms < MANAGEMENT_SLOW_MS, -1);
+		}
+		return;
+	}
+	if (d->res.status == 200 || is_absent(q, &d->res)) {
+		question_answered(m, q, &d->res);
+		return;
+	}
+	status_error(m, question_name(q), &d->res, false, &e);
+	wish_ms = wish_of(&d->res);
+	if (d->res.status == 401) {
+		question_refused(m, q, &e);
+	} else if (d->res.status == 429 && wish_ms > MANAGEMENT_MAX_WAIT_MS) {
+		api_fail(m, &e, wish_ms);
+		question_fail(m, q, &e, true, wish_ms);
+	} else {
+		if (d->res.status == 429)	/* that is meant for all of us */
+			pace_pause(&m->pace, retry_ms(q->tries < MANAGEMENT_TRIES ? q->tries : 1, wish_ms));
+		question_unanswered(m, q, &e, status_passes(d->res.status), wish_ms);
+	}
+}
+
+/* ---- the turn */
 
 static bool
-is_country(const char *s)
+is_stopped(const struct management *m)
 {
-	return s != NULL && strlen(s) == 2 && s[0] >= 'A' && s[0] <= 'Z' && s[1] >= 'A' &&
-	    s[1] <= 'Z';
+	return m->stop != NULL && *m->stop != 0;
 }
 
-static int
-merchant_take(const struct json *j, const char *asked, struct arena *a, struct merchant *out,
-    struct err *e)
+/* Starts what may start now. How long until more may: at most MANAGEMENT_TURN_MS. */
+static int64_t
+turn_start(struct management *m)
 {
-	const struct json	*id = json_get(j, "businessIdentifier");
-	const char		*scheme = text_kept(json_get(id, "scheme"), a);
-	const char		*number = json_text_or_int(json_get(id, "id"), a);
-	struct json		*kept;
+	struct question	*q;
+	struct err	 e;
+	int64_t		 now_ms = clock_mono_ms(), wait_ms = 0;
+	enum pace_gate	 gate;
 
-	out->name = text_kept(json_get(j, "name"), a);
-	out->status = text_kept(json_get(j, "status"), a);
-	out->country = text_kept(json_get(j, "countryCode"), a);
-	if (scheme == NULL || number == NULL ||
-	    strcmp(number_normal(scheme, number, a), asked) != 0)
-		return err_set(e, ERR_REJECT,
-		    "an answer about another merchant than the one asked for");
-	if (out->name == NULL || out->status == NULL)
-		return err_set(e, ERR_REJECT, "a merchant without a name or a status");
-	if (!is_country(out->country))
-		out->country = NULL;
-	kept = json_object();
-	keep_identifier(kept, j, a);
-	json_put_text(kept, "name", out->name);
-	json_put_text(kept, "status", out->status);
-	json_put_text(kept, "countryCode", out->country);
-	keep_time(kept, j, "createdAt");
-	keep_time(kept, j, "updatedAt");
-	keep_address(kept, j, "businessAddress", a);
-	keep_address(kept, j, "businessPostAddress", a);
-	out->json = json_print(kept, a);
-	json_free(kept);
-	return 0;
+	while (m->queued.first != NULL && http_running(m->http) < m->conf->max_concurrent) {
+		if (is_stopped(m)) {
+			err_what(&e, ERR_RETRY, ERR_STOPPED, "stopped by a signal");
+			queue_fail(m, &e);
+			break;
+		}
+		if ((gate = pace_gate(&m->pace, now_ms)) == PACE_OPEN) {
+			queue_fail(m, &m->why);
+			break;
+		}
+		if ((gate == PACE_HALF_OPEN && http_running(m->http) > 0) || m->token_asked)
+			break;
+		if ((wait_ms = pace_wait_ms(&m->pace, now_ms)) > 0)
+			break;
+		if (m->token == NULL || now_ms >= m->token_until_ms)
+			token_ask(m);
+		else if ((q = queue_take(&m->queued, now_ms, &wait_ms)) != NULL)
+			question_start(m, q);
+		else
+			break;
+	}
+	return wait_ms > 0 && wait_ms < MANAGEMENT_TURN_MS ? wait_ms : MANAGEMENT_TURN_MS;
+}
+
+static struct question *
+done_take(struct management *m)
+{
+	struct question *q = m->done.first;
+
+	if (q != NULL && (m->done.first = q->next) == NULL)
+		queue_init(&m->done);
+	return q;
+}
+
+/* One turn: false if nothing came within wait_ms. */
+static bool
+turn(struct management *m, int64_t wait_ms)
+{
+	struct http_done d;
+
+	if (!http_wait(m->http, wait_ms, m->wall_ms + clock_mono_ms(), &d))
+		return false;
+	if (d.tag == NULL)
+		token_take(m, &d);
+	else
+		question_take(m, d.tag, &d);
+	return true;
+}
+
+bool
+management_is_asked(const struct management *m)
+{
+	return m->queued.first != NULL || m->done.first != NULL || http_running(m->http) > 0;
+}
+
+void
+management_ask(struct management *m, struct question *q)
+{
+	q->failed = q->found = q->away = q->refused = false;
+	q->retry_after_ms = -1;
+	q->tries = 0;
+	q->not_before_ms = 0;
+	q->path = NULL;
+	queue_put(&m->queued, q);
+	turn_start(m);
+}
+
+struct question *
+management_next(struct management *m, int64_t wait_ms)
+{
+	const int64_t until_ms = clock_mono_ms() + wait_ms;
+
+	for (;;) {
+		int64_t turn_ms = turn_start(m), left_ms = until_ms - clock_mono_ms();
+
+		if (m->done.first != NULL)
+			return done_take(m);
+		if (!management_is_asked(m))
+			return NULL;
+		if (!turn(m, left_ms < 0 ? 0 : left_ms < turn_ms ? left_ms : turn_ms) && left_ms <= 0)
+			return NULL;
+	}
+}
+
+struct question *
+management_wait(struct management *m)
+{
+	struct question *q;
+
+	do
+		q = management_next(m, CLOCK_MINUTE);
+	while (q == NULL && management_is_asked(m));
+	return q;
 }
 
 int
-management_sales_unit(struct management *m, const char *msn, int64_t now_ms, struct arena *a,
-    struct sales_unit *out, int64_t *retry_after_ms, struct err *e)
+management_answer(struct management *m, struct question *q, struct err *e)
 {
-	const char	*path = arena_printf(a, "/management/v1/sales-units/%s",
-	    http_segment(msn, a));
-	struct json	*answer;
-	int		 rc = 0;
-
-	*out = (struct sales_unit){0};
-	if (ask(m, path, "sales unit", now_ms, a, &answer, &out->found, retry_after_ms, e) == -1)
-		return -1;
-	if (out->found && sales_unit_take(unwrapped(answer, "salesUnit"), msn, a, out, e) == -1)
-		rc = err_in(e, "%s: sales unit", http_host(m->conf->url, a));
-	json_free(answer);
-	return rc;
-}
-
-int
-management_merchant(struct management *m, const char *org_scheme, const char *org_number,
-    int64_t now_ms, struct arena *a, struct merchant *out, int64_t *retry_after_ms, struct err *e)
-{
-	const char	*path = arena_printf(a, "/management/v1/merchants/%s/%s",
-	    http_segment(org_scheme, a), http_segment(org_number, a));
-	struct json	*answer;
-	int		 rc = 0;
-
-	*out = (struct merchant){0};
-	if (ask(m, path, "merchant", now_ms, a, &answer, &out->found, retry_after_ms, e) == -1)
-		return -1;
-	if (out->found && merchant_take(unwrapped(answer, "merchant"), org_number, a, out, e) == -1)
-		rc = err_in(e, "%s: merchant", http_host(m->conf->url, a));
-	json_free(answer);
-	return rc;
+	management_ask(m, q);
+	management_wait(m);
+	if (!q->failed)
+		return 0;
+	*e = q->why;
+	return -1;
 }

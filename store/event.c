@@ -475,6 +475,19 @@ out:
 }
 
 int
+event_is_failing(struct db *db, const char *kind, const char *name, bool *failing, struct err *e)
+{
+	struct arena a = {0};
+	struct trouble_row t;
+	int rc = trouble_read(db, SQL_TROUBLE_GET, ARGS(arg_text(arena_printf(&a, "%s:%s", kind, name))),
+	    &a, &t, e);
+
+	*failing = rc == 1;
+	arena_free(&a);
+	return rc < 0 ? -1 : 0;
+}
+
+int
 event_recovered(
     struct db *db, const char *kind, const char *name, int64_t now_ms, bool *was, struct err *e)
 {

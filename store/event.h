@@ -71,6 +71,8 @@ struct trouble {
  */
 int	event_failing(struct db *, const char *kind, const char *name, const char *error, int64_t tell_after_ms,
 	    int64_t now_ms, struct trouble *, struct err *);
+/* Whether it failed when it was last tried. */
+int	event_is_failing(struct db *, const char *kind, const char *name, bool *failing, struct err *);
 /* It works. *was says that it had been failing; kind.recovered is made if kind.failing was told. */
 int	event_recovered(struct db *, const char *kind, const char *name, int64_t now_ms, bool *was,
 	    struct err *);
