@@ -45,6 +45,7 @@ OBJ	:= $(SRC:%.c=$(BUILD)/%.o)
 TESTS	:= $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
 FUZZ	:= message html document extract rules answers sender guard
 STOPPER	:= $(BUILD)/tests/stopper
+ASK	:= $(BUILD)/tests/ask
 REPLAY	:= $(FUZZ:%=$(BUILD)/tests/replay-%)
 PROGRAMS := $(BUILD)/approvals $(BUILD)/approvals-reader
 
@@ -86,7 +87,11 @@ $(STOPPER): tests/kill/stopper.c $(BUILD)/flags
 	@mkdir -p $(@D)
 	@echo "  cc $<"
 	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $<
-unit: $(PROGRAMS) $(TESTS) $(REPLAY) $(STOPPER)
+$(ASK): tests/drivers/ask.c $(BUILD)/libapprovals.a
+	@mkdir -p $(@D)
+	@echo "  cc $<"
+	$(Q)$(FLAGS) $(LDFLAGS) $(OUR_LDFLAGS) -o $@ $^ $$(pkg-config --libs $(PKG_MAIN)) $(LIB_MAIN)
+unit: $(PROGRAMS) $(TESTS) $(REPLAY) $(STOPPER) $(ASK)
 	@set -e; for t in $(TESTS); do $$t; done
 	@set -e; for t in $(FUZZ); do G_SLICE=always-malloc $(BUILD)/tests/replay-$$t tests/fuzz/corpus/$$t; done
 # A fuzz target has its own main (replay.c) or libFuzzer's.

@@ -1,12 +1,15 @@
 """A fake Management API: answers by path from a data file, and is strict about what it is asked.
 
-The data: {"merchants": [...], "salesUnits": [...]}, both as the API shows them
+The data: {"merchants": [...], "salesUnits": [...], "productOrders": [...]}, as the API shows them; the last may be missing
 (https://developer.vippsmobilepay.com/api/management, 2.0.9). What breaks the API's rules is
 answered as the API would, and kept in `violations`, so that a test can demand that there are none.
 """
+import base64
 import json
 import re
 import secrets
+import threading
+import time
 
 from . import web
 
@@ -25,24 +28,35 @@ class Management(web.WebServer):
         self.data = data if isinstance(data, dict) else json.loads(open(data, encoding="utf-8").read())
         self.client_secret = "canary-api-secret-" + secrets.token_hex(8)
         self.subscription_key = secrets.token_hex(16)
+        self.keys = "partner"  # or "management"
         self.tokens, self.expires_in = [], "86398"
+        self.token_life = None  # seconds after which a token is refused; None: never
+        self.issued = {}  # token: when
         self.violations, self.asked, self.fault = [], [], None
+        self.asked_at, self.busy, self.busiest, self._counting = [], 0, 0, threading.Lock()
         self.token_fault = None
 
-    # fault: answers all but the token; token_fault: answers the token. None: works.
+    # fault: answers all but the token, or returns False and it works; token_fault: answers the token. None: works.
 
     def handle(self, handler):
         path = handler.path.split("?")[0].replace("%3A", ":")
         with self.lock:
             self.asked.append((handler.command, path))
+            self.asked_at.append(time.monotonic())
             for header in SYSTEM_HEADERS:
                 if len(handler.headers.get(header, "")) > 30:
                     return self._refuse(handler, 400, f"{header} has over 30 characters")
         if path in (TOKEN_PATH, OTHER_TOKEN_PATH):
             return self.token_fault(handler) if self.token_fault else self._token(handler, path)
-        if self.fault:
-            return self.fault(handler)
-        return self._answer(handler, path)
+        with self._counting:
+            self.busy += 1
+            self.busiest = max(self.busiest, self.busy)
+        try:
+            if not self.fault or self.fault(handler) is False:
+                self._answer(handler, path)
+        finally:
+            with self._counting:
+                self.busy -= 1
 
     def _refuse(self, handler, code, why):
         self.violations.append(f"{handler.command} {handler.path}: {why}")
@@ -57,19 +71,38 @@ class Management(web.WebServer):
         if handler.command != "POST":
             return self._refuse(handler, 405, "a token is asked for by POST")
         if path == OTHER_TOKEN_PATH:
-            if headers.get("Ocp-Apim-Subscription-Key"):
-                return self._refuse(handler, 400, "a subscription key may not be sent here")
-            return self._refuse(handler, 401, "these are partner keys: /accesstoken/get")
+            return self._other_token(handler)
+        if self.keys != "partner":
+            return self._refuse(handler, 401, "these are management keys: /miami/v1/token")
         if handler.body:
             return self._refuse(handler, 400, "the body must be empty")
         if (headers.get("client_id"), headers.get("client_secret"), headers.get("Ocp-Apim-Subscription-Key")) != (
                 self.client_id, self.client_secret, self.subscription_key):
             return self._refuse(handler, 401, "wrong keys")
+        handler.answer(200, json.dumps({"token_type": "Bearer", "expires_in": self.expires_in,
+            "ext_expires_in": "86398", "expires_on": "2524607999", "access_token": self._new_token()}).encode())
+
+    def _new_token(self):
         token = "canary-token-" + secrets.token_hex(500)  # real ones have over 1000 characters
         with self.lock:
             self.tokens.append(token)
-        handler.answer(200, json.dumps({"token_type": "Bearer", "expires_in": self.expires_in,
-            "ext_expires_in": "86398", "expires_on": "2524607999", "access_token": token}).encode())
+            self.issued[token] = time.monotonic()
+        return token
+
+    def _other_token(self, handler):
+        """As OAuth 2 wants it; what a number was as text there is a number here."""
+        basic = "Basic " + base64.b64encode(f"{self.client_id}:{self.client_secret}".encode()).decode()
+        if self.keys != "management":
+            return self._refuse(handler, 401, "these are partner keys: /accesstoken/get")
+        if handler.headers.get("Ocp-Apim-Subscription-Key"):
+            return self._refuse(handler, 400, "a subscription key may not be sent here")
+        if handler.headers.get("Authorization") != basic:
+            return self._refuse(handler, 401, "wrong keys")
+        if handler.body != b"grant_type=client_credentials" or \
+                handler.headers.get("Content-Type") != "application/x-www-form-urlencoded":
+            return self._refuse(handler, 400, "not a form with grant_type=client_credentials")
+        handler.answer(200, json.dumps({"access_token": self._new_token(), "token_type": "Bearer",
+            "expires_in": int(self.expires_in)}).encode())
 
     def _answer(self, handler, path):
         headers = handler.headers
@@ -78,7 +111,12 @@ class Management(web.WebServer):
         authorization = headers.get("Authorization", "")
         if not authorization.startswith("Bearer ") or authorization[7:] not in self.tokens:
             return self._refuse(handler, 401, "Authorization is not Bearer and a token of ours")
-        if headers.get("Ocp-Apim-Subscription-Key") != self.subscription_key:
+        if self.token_life is not None and time.monotonic() - self.issued[authorization[7:]] >= self.token_life:
+            return self._problem(handler, 401, "Token expired")
+        if self.keys == "management":
+            if headers.get("Ocp-Apim-Subscription-Key"):
+                return self._refuse(handler, 401, "management keys have no subscription key")
+        elif headers.get("Ocp-Apim-Subscription-Key") != self.subscription_key:
             handler.answer(401, b'{"statusCode":401,"message":"Access denied due to invalid subscription key."}')
             return self.violations.append(f"{path}: wrong subscription key")
         part = path.split("/")[1:]
@@ -88,7 +126,20 @@ class Management(web.WebServer):
             return self._merchant(handler, part[3], part[4], len(part) == 6)
         if path == "/management/v1/sales-units":
             return self._json(handler, [self._short(u) for u in self.data["salesUnits"]])
+        if part[:3] == ["management", "v2", "product-orders"] and (len(part) == 3 or len(part) == 5 and part[4] == "details"):
+            return self._orders(handler) if len(part) == 3 else self._order(handler, part[3])
         return self._refuse(handler, 404, "no such path")
+
+    def _orders(self, handler):
+        expired = "includeExpired=true" in handler.path
+        self._json(handler, [order for order in self.data.get("productOrders", ()) if
+            expired or order["status"] != "EXPIRED"])
+
+    def _order(self, handler, id):
+        for order in self.data.get("productOrders", ()):
+            if order.get("productOrderId") == id:
+                return self._json(handler, order)
+        return self._problem(handler, 404, "Not Found")
 
     def _json(self, handler, value):
         handler.answer(200, json.dumps(value, ensure_ascii=False).encode())
