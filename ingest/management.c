@@ -37,7 +37,10 @@ struct management {
 	struct queue			 queued, done;
 	/* the token */
 	char				*token;		/* NULL: none */
+	char				*token_old;	/* the one before, which answers may still quote */
 	unsigned			 token_number;
+	bool				 token_doubted;	/* bought after a 401, and no answer has come by it */
+	bool				 token_refused;	/* the last one was */
 	int64_t				 token_until_ms;/* on the monotonic clock */
 	bool				 token_asked;	/* a request for one is on its way */
 	int				 token_tries;
@@ -208,12 +211,22 @@ management_open(const struct management_conf *conf, volatile const int *stop, in
 }
 
 static void
+text_wipe(char **text)
+{
+	if (*text != NULL) {
+		explicit_bzero(*text, strlen(*text));
+		free(*text);
+	}
+	*text = NULL;
+}
+
+static void
 token_drop(struct management *m)
 {
-	if (m->token != NULL) {
-		explicit_bzero(m->token, strlen(m->token));
-		free(m->token);
-	}
+	if (m->token == NULL)
+		return;
+	text_wipe(&m->token_old);
+	m->token_old = m->token;
 	m->token = NULL;
 }
 
@@ -223,7 +236,8 @@ management_close(struct management *m)
 	if (m == NULL)
 		return;
 	http_close(m->http);
-	token_drop(m);
+	text_wipe(&m->token);
+	text_wipe(&m->token_old);
 	arena_free(&m->token_arena);
 	arena_free(&m->arena);
 	free(m);
@@ -283,17 +297,16 @@ retry_ms(int n, int64_t at_least_ms)
 	return backoff_next(&schedule, n, clock_mono_ms(), chance, at_least_ms > 0 ? at_least_ms : 0);
 }
 
-/* Never with a secret of ours in it, which a server might send back. */
 static const char *
 words_of(const struct management *m, const struct http_response *res, struct arena *a)
 {
-	const char *secrets[] = {m->client_id, m->client_secret, m->subscription_key, m->basic, m->token};
-	const char *said = reply_words(res->body, a);
+	const char	*ours[] = {m->client_id, m->client_secret, m->subscription_key, m->basic, m->token, m->token_old};
+	const char	*secrets[COUNT(ours) + 1] = {NULL};
 
-	for (size_t i = 0; said != NULL && i < COUNT(secrets); i++)
-		if (secrets[i] != NULL && strstr(said, secrets[i]) != NULL)
-			return NULL;
-	return said;
+	for (size_t i = 0, n = 0; i < COUNT(ours); i++)
+		if (ours[i] != NULL)
+			secrets[n++] = ours[i];
+	return reply_words(res->body, secrets, a);
 }
 
 static const char *
@@ -423,6 +436,8 @@ token_take(struct management *m, struct http_done *d)
 		if ((m->token = strdup(token)) == NULL)
 			arena_no_memory();
 		m->token_number++;
+		m->token_doubted = m->token_refused;
+		m->token_refused = false;
 		m->token_tries = 0;
 		life_ms -= life_ms / 10 < TOKEN_MARGIN_MS ? life_ms / 10 : TOKEN_MARGIN_MS;
 		m->token_until_ms = now_ms + life_ms;
@@ -530,19 +545,23 @@ question_start(struct management *m, struct question *q)
 	question_unanswered(m, q, &e, false, -1);
 }
 
-/* 401: a new token for all that met one, one more try for each. */
+/* 401: a new token for all that met one, one more try for each; and no third token if the second is as bad. */
 static void
 question_refused(struct management *m, struct question *q, const struct err *why)
 {
-	if (q->refused) {
+	const bool now = q->token == m->token_number;
+
+	if (q->refused || (now && m->token_doubted)) {
 		api_fail(m, why, -1);
 		question_fail(m, q, why, true, -1);
 		return;
 	}
 	q->refused = true;
 	q->tries--;		/* it has a try of its own */
-	if (q->token == m->token_number)
-		token_drop(m);	/* perhaps revoked */
+	if (now) {		/* perhaps revoked */
+		token_drop(m);
+		m->token_refused = true;
+	}
 	queue_put(&m->queued, q);
 }
 
@@ -579,6 +598,7 @@ question_answered(struct management *m, struct question *q, struct http_response
 	else {
 		q->found = res->status == 200;
 		q->retry_after_ms = -1;
+		m->token_doubted &= q->token != m->token_number;
 		pace_answered(&m->pace);
 		queue_put(&m->done, q);
 		return;

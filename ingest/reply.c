@@ -430,8 +430,17 @@ words_kept(const char *s, struct arena *a)
 	return kept;
 }
 
+static bool
+has_any(const char *said, const char *const *secrets)
+{
+	for (; *secrets != NULL; secrets++)
+		if (strstr(said, *secrets) != NULL)
+			return true;
+	return false;
+}
+
 const char *
-reply_words(struct span body, struct arena *a)
+reply_words(struct span body, const char *const *secrets, struct arena *a)
 {
 	static const char *const keys[] = {"detail", "title", "message", "error_description", "error"};
 	const char	*said = NULL;
@@ -442,7 +451,7 @@ reply_words(struct span body, struct arena *a)
 		return NULL;
 	for (size_t i = 0; i < COUNT(keys) && said == NULL; i++)
 		if ((said = json_text(json_get(j, keys[i]))) != NULL)
-			said = *said != '\0' ? words_kept(said, a) : NULL;
+			said = *said != '\0' && !has_any(said, secrets) ? words_kept(said, a) : NULL;
 	json_free(j);
 	return said;
 }
@@ -451,7 +460,8 @@ int64_t
 reply_wait_ms(struct span body, struct arena *a)
 {
 	static const char	 before[] = "ry again in ";
-	const char		*said = reply_words(body, a), *at;
+	const char *const	 none[] = {NULL};
+	const char		*said = reply_words(body, none, a), *at;
 	size_t			 digits;
 
 	if (said == NULL || (at = strstr(said, before)) == NULL)

@@ -66,8 +66,11 @@ int	reply_token(struct span, int64_t now_ms, struct arena *, const char **token,
 
 /* A 404 with this body is not the API's own: a web server's page, or the gateway's word that there is no such path. */
 bool		 reply_is_gateways(struct span);
-/* The one sentence that a problem, the gateway or OAuth says of what is wrong, for people; NULL: none. */
-const char	*reply_words(struct span, struct arena *);
+/*
+ * The one sentence that a problem, the gateway or OAuth says of what is wrong, for people, cut short; NULL: none. One
+ * that holds one of the secrets (NULL-ended) is none: a server may send back what it was sent.
+ */
+const char	*reply_words(struct span, const char *const *secrets, struct arena *);
 /* The gateway's "Try again in N seconds."; -1: not said. */
 int64_t		 reply_wait_ms(struct span, struct arena *);
 
