@@ -47,8 +47,15 @@ untagged(struct idle *w, struct span rest)
 static void
 line_take(struct idle *w)
 {
+	const struct span alert = SPAN_LIT("[ALERT]");
 	struct span rest = span_trim((struct span){w->line, w->n < IDLE_LINE ? w->n : IDLE_LINE}), word;
+	ptrdiff_t at = span_find(rest, alert, 0);
 
+	if (at >= 0) {
+		word = span_trim(span_from(rest, (size_t)at + alert.n));
+		memcpy(w->alert, word.p, word.n);	/* of a line, so it fits */
+		w->alert[word.n] = '\0';
+	}
 	span_cut(&rest, ' ', &word);
 	if (span_is(word, "+")) {
 		w->invited = true;

@@ -11,7 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define IDLE_LINE	64	/* bytes kept of a line: a tag or a number and a word stand at its start */
+#define IDLE_LINE	240	/* bytes kept of a line: a tag or a number and a word at its start, or an alert */
 
 struct idle {
 	char	tag[16];
@@ -20,6 +20,7 @@ struct idle {
 	bool	changed;	/* EXISTS says another number than we know */
 	bool	ended;		/* the command's own answer came: */
 	bool	refused;	/* it is not OK */
+	char	alert[IDLE_LINE];	/* the last [ALERT]'s text, until it is emptied; a person is meant to read it */
 	char	line[IDLE_LINE];
 	size_t	n;		/* of the line so far, also beyond what is kept */
 };

@@ -351,6 +351,15 @@ imap_examine(struct imap *im, const char *name, struct imap_state *state, struct
 
 /* ---- waiting */
 
+static void
+idle_said(struct idle *w, const char *p, size_t n)
+{
+	idle_feed(w, p, n);
+	if (w->alert[0] != '\0')
+		log_warn("imap.alert", "text", w->alert, NULL);
+	w->alert[0] = '\0';
+}
+
 /* Listens until what is asked for has come (answer) or something of interest has; -1: the stream ended. */
 static int
 idle_hear(struct imap *im, struct idle *w, const bool *answer, int64_t within_ms)
@@ -363,7 +372,7 @@ idle_hear(struct imap *im, struct idle *w, const bool *answer, int64_t within_ms
 	while (left > 0 && !*answer && !w->ended) {
 		if (transport_hear(im->transport, left, buf, sizeof(buf), &n) == -1)
 			return -1;
-		idle_feed(w, buf, n);
+		idle_said(w, buf, n);
 		left = until_ms - clock_mono_ms();
 	}
 	return 0;
@@ -377,7 +386,7 @@ idle_done(struct imap *im, struct idle *w, int64_t answer_ms)
 	char buf[IDLE_BYTES];
 	size_t n;
 
-	transport_command(im->transport, answer_ms, IMAP_COMMAND_BUDGET);
+	imap_command(im, answer_ms, IMAP_COMMAND_BUDGET);
 	if (!w->ended && transport_say(im->transport, "DONE\r\n") == -1)
 		return -1;
 	while (!w->ended || w->n > 0) {
@@ -385,7 +394,7 @@ idle_done(struct imap *im, struct idle *w, int64_t answer_ms)
 
 		if (left <= 0 || transport_hear(im->transport, left, buf, sizeof(buf), &n) == -1)
 			return -1;
-		idle_feed(w, buf, n);
+		idle_said(w, buf, n);
 	}
 	return w->refused ? -1 : 0;
 }
@@ -393,11 +402,11 @@ idle_done(struct imap *im, struct idle *w, int64_t answer_ms)
 static int
 idle_run(struct imap *im, struct idle *w, int64_t within_ms, int64_t answer_ms)
 {
-	char command[IDLE_LINE];
+	char command[sizeof(w->tag) + sizeof(" IDLE\r\n")];
 
 	idle_begin(w, ++im->idles, im->exists);
 	snprintf(command, sizeof(command), "%s IDLE\r\n", w->tag);
-	transport_command(im->transport, answer_ms, IMAP_COMMAND_BUDGET);
+	imap_command(im, answer_ms, IMAP_COMMAND_BUDGET);
 	if (transport_say(im->transport, command) == -1 ||
 	    idle_hear(im, w, &w->invited, answer_ms) == -1)
 		return -1;
@@ -415,7 +424,7 @@ hush_run(struct imap *im, int64_t within_ms, int64_t answer_ms, bool *changed)
 {
 	if (transport_stir(im->transport, within_ms, changed) == -1)
 		return -1;
-	transport_command(im->transport, answer_ms, IMAP_COMMAND_BUDGET);
+	imap_command(im, answer_ms, IMAP_COMMAND_BUDGET);
 	return imap_is_done(mailimap_noop(im->session)) ? 0 : -1;
 }
 

@@ -20,7 +20,7 @@ imap_select(struct imap *im, const char *name, struct imap_state *state, bool *w
 	const struct mailimap_selection_info *info;
 	int code;
 
-	transport_command(im->transport, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_select(im->session, name);
 	if (!imap_is_done(code))
 		return change_done(im, code, MAILIMAP_ERROR_SELECT, "SELECT", e);
@@ -62,7 +62,7 @@ imap_status(struct imap *im, const char *name, struct imap_state *state, struct 
 	if (mailimap_status_att_list_add(what, MAILIMAP_STATUS_ATT_UIDVALIDITY) != MAILIMAP_NO_ERROR ||
 	    mailimap_status_att_list_add(what, MAILIMAP_STATUS_ATT_UIDNEXT) != MAILIMAP_NO_ERROR)
 		arena_no_memory();
-	transport_command(im->transport, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_status(im->session, name, what, &status);
 	mailimap_status_att_list_free(what);
 	if (!imap_is_done(code))
@@ -102,7 +102,7 @@ imap_flag(struct imap *im, const uint32_t *uids, size_t n, const char *flag, str
 	if (mailimap_flag_list_add(flags, flag_new(flag)) != MAILIMAP_NO_ERROR)
 		arena_no_memory();
 	what = imap_need(mailimap_store_att_flags_new_add_flags_silent(flags));
-	transport_command(im->transport, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
 	code = mailimap_uid_store(im->session, set, what);
 	mailimap_store_att_flags_free(what);
 	mailimap_set_free(set);
@@ -126,7 +126,7 @@ imap_move(struct imap *im, const uint32_t *uids, size_t n, const char *folder, b
 	struct mailimap_set *set = imap_uid_set(uids, n);
 	int code;
 
-	transport_command(im->transport, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
 	code = mailimap_uid_move(im->session, set, folder);
 	mailimap_set_free(set);
 	return transfer_done(im, code, MAILIMAP_ERROR_UID_MOVE, "MOVE", missing, e);
@@ -139,7 +139,7 @@ imap_copy(struct imap *im, const uint32_t *uids, size_t n, const char *folder, b
 	struct mailimap_set *set = imap_uid_set(uids, n);
 	int code;
 
-	transport_command(im->transport, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
 	code = mailimap_uid_copy(im->session, set, folder);
 	mailimap_set_free(set);
 	return transfer_done(im, code, MAILIMAP_ERROR_UID_COPY, "COPY", missing, e);
@@ -150,11 +150,11 @@ imap_create(struct imap *im, const char *folder, struct err *e)
 {
 	int code;
 
-	transport_command(im->transport, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_create(im->session, folder);
 	if (!imap_is_done(code))
 		return change_done(im, code, MAILIMAP_ERROR_CREATE, "CREATE", e);
-	transport_command(im->transport, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	code = mailimap_subscribe(im->session, folder);
 	if (change_done(im, code, MAILIMAP_ERROR_SUBSCRIBE, "SUBSCRIBE", e) == -1 && im->broken)
 		return -1;
@@ -167,7 +167,7 @@ imap_uid_expunge(struct imap *im, const uint32_t *uids, size_t n, struct err *e)
 	struct mailimap_set *set = imap_uid_set(uids, n);
 	int code;
 
-	transport_command(im->transport, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_FETCH_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
 	code = mailimap_uid_expunge(im->session, set);
 	mailimap_set_free(set);
 	return change_done(im, code, MAILIMAP_ERROR_EXPUNGE, "UID EXPUNGE", e);

@@ -262,7 +262,7 @@ imap_marks(struct imap *im, const uint32_t *uids, size_t n, const char *flag, st
 	im->marks = marks;
 	im->flag = flag;
 	im->keep = false;
-	transport_command(im->transport, IMAP_COMMAND_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
+	imap_command(im, IMAP_COMMAND_MS, n * IMAP_MAIL_SLACK + IMAP_COMMAND_BUDGET);
 	rc = imap_fetch(im, what, uids, n, NULL, NULL, e);
 	im->marks = NULL;
 	return rc;

@@ -16,14 +16,9 @@ def done_and(*acts):
     return twist
 
 
-def of_flags(twist):
-    """For FETCH of flags, not of mails."""
-    return lambda session, good: twist(session, good) if b" (UID FLAGS)" in session.line.upper() else good()
-
-
 def after_login(twist):
-    """CAPABILITY is asked before it too."""
-    return lambda session, good: twist(session, good) if "AUTHENTICATE" in session.server.asked else good()
+    """CAPABILITY is asked before the login too."""
+    return lambda session, good: twist(session, good) if {"LOGIN", "AUTHENTICATE"} & set(session.server.asked) else good()
 
 
 def numbered_anew(session, good):
@@ -97,11 +92,21 @@ def test_a_move_that_breaks_ends_with_each_mail_moved_once(hostile, way, step, b
     moved(hostile)
 
 
+@pytest.mark.parametrize(("way", "step"), STEPS + [("COPY", "MARKS")])
+def test_an_alert_at_any_command_is_shown(hostile, way, step):
+    """What a server says with the last of them too."""
+    begin(hostile, "move:Done", way, target=step != "CREATE")
+    hostile.imap.twists[step] = after_login(say(b"* OK [ALERT] the disk is full\r\n"))
+    result = one_pass(hostile)
+    assert result.status == 0 and set(result.lines) == {'warn imap.alert text="the disk is full"'}
+    moved(hostile)
+
+
 @pytest.mark.clock
 @pytest.mark.parametrize("bad", MOMENTS)
 def test_flags_that_are_not_shown_move_nothing_twice(hostile, bad):
     begin(hostile, "move:Done")
-    hostile.imap.twists["BODIES"] = of_flags(MOMENTS[bad])
+    hostile.imap.twists["MARKS"] = MOMENTS[bad]
     suffered(one_pass(hostile))
     moved(hostile)
 
@@ -155,10 +160,10 @@ def test_a_flag_that_the_server_does_not_keep_is_no_harm(hostile, kept):
 
 @pytest.mark.clock
 @pytest.mark.parametrize("bad", MOMENTS)
-@pytest.mark.parametrize(("after", "step"), [("seen", "STORE"), ("keyword:Vipps", "BODIES")])
+@pytest.mark.parametrize(("after", "step"), [("seen", "STORE"), ("keyword:Vipps", "MARKS")])
 def test_a_mark_is_set_in_the_end(hostile, after, step, bad):
     begin(hostile, after)
-    hostile.imap.twists[step] = MOMENTS[bad] if step == "STORE" else of_flags(MOMENTS[bad])
+    hostile.imap.twists[step] = MOMENTS[bad]
     suffered(one_pass(hostile))
     settled(hostile)
     flag = "\\Seen" if after == "seen" else "Vipps"

@@ -333,6 +333,15 @@ def test_whatever_a_server_makes_of_idle_its_mail_is_announced(hostile, watch, n
     assert status == 0 and len(announced(world)) == 3
 
 
+@pytest.mark.parametrize("twist", [while_idle(b"* OK [ALERT] the disk is full\r\n"), instead(b"{tag} NO [ALERT] the disk is full\r\n")],
+    ids=["while it idles", "refused"])
+def test_an_alert_of_a_server_that_idles_is_shown(hostile, watch, twist):
+    world = hostile
+    world.config["poll_interval"] = NEVER
+    world.imap.twists["IDLE"] = twist
+    watch(world).wait_line('imap.alert text="the disk is full"')
+
+
 def test_a_mail_that_comes_while_another_folder_is_looked_into_is_announced(hostile, watch):
     """Nothing tells of it: it is there when INBOX is opened to wait in. (The pass in which it comes found nothing.)"""
     world = hostile

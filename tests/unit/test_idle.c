@@ -106,11 +106,38 @@ a_server_that_fails_is_left_alone_for_longer_but_never_beyond_the_next_poll(void
 	assert_int_not_equal(mailbox_pause_ms(3, 1, CLOCK_HOUR), mailbox_pause_ms(3, 2, CLOCK_HOUR));
 }
 
+static void
+an_alert_is_kept_for_a_person(void **state)
+{
+	static const struct { const char *name, *text, *want; } t[] = {
+		{ "none", "+ x\r\n* OK still here\r\n", "" },
+		{ "while it idles", "+ x\r\n* OK [ALERT] the disk is full\r\n", "the disk is full" },
+		{ "when it refuses", "W7 NO [ALERT] come back later\r\n", "come back later" },
+		{ "of two the last", "* OK [ALERT] one\r\n* OK [ALERT] two\r\n* 1 EXISTS\r\n", "two" },
+		{ "without a word", "* OK [ALERT]\r\n", "" },
+	};
+	char	long_line[IDLE_LINE * 2] = "* OK [ALERT] ";
+	struct idle w;
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(t); i++)
+		for (size_t piece = 1; piece < 40; piece += 13) {
+			w = fed(t[i].text, piece);
+			if (strcmp(w.alert, t[i].want) != 0)
+				fail_msg("%s, in pieces of %zu: '%s'", t[i].name, piece, w.alert);
+		}
+	memset(long_line + 13, 'x', sizeof long_line - 14);
+	long_line[sizeof long_line - 2] = '\n';
+	w = fed(long_line, 7);
+	assert_int_equal(strlen(w.alert), IDLE_LINE - 13);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_server_says_is_understood_in_pieces_of_any_size),
+		cmocka_unit_test(an_alert_is_kept_for_a_person),
 		cmocka_unit_test(no_two_commands_have_one_tag),
 		cmocka_unit_test(a_server_that_fails_is_left_alone_for_longer_but_never_beyond_the_next_poll),
 	};
