@@ -17,6 +17,7 @@
 #include "base/digest.h"
 #include "base/log.h"
 #include "cmd/cmd.h"
+#include "cmd/progress.h"
 #include "ingest/reproof.h"
 #include "ingest/resolver.h"
 #include "store/event.h"
@@ -133,7 +134,7 @@ worker_readers_pass(struct app *app, const struct mailbox_conf *m, const struct 
 }
 
 static enum status
-work(struct app *app, const struct mailbox_conf *m)
+work(struct app *app, const struct mailbox_conf *m, struct progress *progress)
 {
 	const struct reading_setup setup = ingest_setup(&app->set.sender, m->authserv, app->set.rules, &app->arena);
 	struct ingest	in = ingest_of(app, m);
@@ -142,6 +143,7 @@ work(struct app *app, const struct mailbox_conf *m)
 	struct err	e;
 	bool		good;
 
+	progress_of(progress, (int)(m - app->set.mailboxes), &in);
 	if (db_open(app->set.database, DB_WRITE, &in.db, &e) == -1)
 		status = failed("database.failed", &e);
 	else
@@ -256,12 +258,12 @@ worker_fork(const sigset_t *mask)
 }
 
 static pid_t
-worker_start(struct app *app, const struct mailbox_conf *m, const sigset_t *mask)
+worker_start(struct app *app, const struct mailbox_conf *m, const sigset_t *mask, struct progress *progress)
 {
 	pid_t	pid = worker_fork(mask);
 
 	if (pid == 0)
-		_exit((int)work(app, m));
+		_exit((int)work(app, m, progress));
 	if (pid == -1)
 		log_error("worker.failed", "mailbox", m->name, "error", strerror(errno), NULL);
 	return pid;
@@ -294,12 +296,28 @@ workers_reap(const struct mailbox_conf *boxes, pid_t *pids, int n, enum status *
 	return left;
 }
 
+/* Waits for a signal; meanwhile, whoever looks sees how far the workers are. */
+static int
+signal_wait(const struct app *app, const sigset_t *signals, struct progress *progress)
+{
+	static const struct timespec step = { .tv_nsec = PROGRESS_STEP_MS * 1000000L };
+	const char	*name = app->set.mailbox_count == 1 ? app->set.mailboxes[0].name : NULL;
+	int		sig;
+
+	if (progress == NULL)
+		return sigwaitinfo(signals, NULL);
+	while ((sig = sigtimedwait(signals, NULL, &step)) == -1 && errno == EAGAIN)
+		progress_show(progress, name);
+	return sig;
+}
+
 /*
  * All of them, at most `jobs` at a time, until the last has ended. A stop that comes meanwhile is passed
  * on at once to those that run, and no other is started.
  */
 static enum status
-workers_wait(struct app *app, pid_t *pids, const sigset_t *signals, const sigset_t *mask)
+workers_wait(struct app *app, pid_t *pids, const sigset_t *signals, const sigset_t *mask,
+    struct progress *progress)
 {
 	const struct mailbox_conf *boxes = app->set.mailboxes;
 	enum status	status = STATUS_DONE;
@@ -309,7 +327,7 @@ workers_wait(struct app *app, pid_t *pids, const sigset_t *signals, const sigset
 	for (;;) {
 		left = workers_reap(boxes, pids, started, &status);
 		for (; started < app->set.mailbox_count && left < app->jobs && !stop_asked; started++) {
-			pids[started] = worker_start(app, &boxes[started], mask);
+			pids[started] = worker_start(app, &boxes[started], mask, progress);
 			if (pids[started] == -1)
 				status = status_worse(status, STATUS_STOPPED);
 			left += pids[started] > 0;
@@ -320,7 +338,7 @@ workers_wait(struct app *app, pid_t *pids, const sigset_t *signals, const sigset
 			if (pids[i] > 0)
 				kill(pids[i], SIGTERM);
 		told = stop_asked;
-		sig = sigwaitinfo(signals, NULL);
+		sig = signal_wait(app, signals, progress);
 		if (sig == SIGTERM || sig == SIGINT)
 			stop_asked = 1;
 	}
@@ -330,6 +348,7 @@ enum status
 workers_run(struct app *app)
 {
 	pid_t		*pids = arena_array(&app->arena, (size_t)app->set.mailbox_count + 1, sizeof *pids);
+	struct progress	*progress = progress_open(app->set.mailbox_count);
 	enum status	status;
 	sigset_t	signals, mask;
 
@@ -339,7 +358,8 @@ workers_run(struct app *app)
 	sigaddset(&signals, SIGTERM);
 	sigaddset(&signals, SIGINT);
 	sigprocmask(SIG_BLOCK, &signals, &mask);
-	status = workers_wait(app, pids, &signals, &mask);
+	status = workers_wait(app, pids, &signals, &mask, progress);
+	progress_close(progress);
 	sigprocmask(SIG_SETMASK, &mask, NULL);
 	return status;
 }

@@ -149,6 +149,7 @@ search_store(struct mailbox *box, const struct folder *f, const struct epoch_row
 	    pass_commit(box, shown_store(box, f, ep, uids, n, full, &count, e), e) == -1)
 		return -1;
 	box->in->seen += count.added;
+	box->in->todo += ep->pending + count.added - (int64_t)count.gone;
 	log_info("mailbox.searched", "mailbox", box->conf->name, "folder", f->name, "all",
 	    full ? "yes" : "no", "new", log_num(count.added).s, "vanished",
 	    log_num((int64_t)count.gone).s, "asked_again", log_num((int64_t)count.asked).s, NULL);

@@ -61,7 +61,10 @@ struct ingest {
 	const char			*screen;	/* hash of what the screen depends on */
 	volatile const int		*stop;		/* set by a signal: leave between commits */
 	int64_t				 now_ms;
+	void				 (*progress)(const struct ingest *, void *);	/* after each commit; may be NULL */
+	void				*progress_arg;
 	/* out: what was done in this pass */
+	int64_t				 todo;		/* mails that were pending in folders searched so far */
 	int64_t				 seen, ignored, read, claims, waiting /* for a person */, quarantined;
 };
 

@@ -12,6 +12,8 @@ pass_commit(struct mailbox *box, int rc, struct err *e)
 		db_rollback(box->in->db);
 	if (rc == 0)
 		db_lock_progress(box->in->lock);
+	if (rc == 0 && box->in->progress != NULL)
+		box->in->progress(box->in, box->in->progress_arg);
 	return rc;
 }
 
