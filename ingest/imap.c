@@ -249,30 +249,42 @@ can_read(struct imap_can *can, clist *list)
 	}
 }
 
+/* The session's own list, never empty; NULL: e says why. */
+static clist *
+capability_ask(struct imap *im, struct err *e)
+{
+	struct mailimap_connection_info *info = im->session->imap_connection_info;
+	struct mailimap_capability_data *copy = NULL;
+	int code;
+
+	/* libetpan copies the list that it has, and dies if the server never brought one */
+	if (info->imap_capability == NULL)
+		info->imap_capability =
+		    imap_need(mailimap_capability_data_new(imap_need(clist_new())));
+	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
+	code = mailimap_capability(im->session, &copy);
+	if (copy != NULL)
+		mailimap_capability_data_free(copy);
+	if (!imap_is_done(code)) {
+		imap_failed(im, code, MAILIMAP_ERROR_CAPABILITY, "CAPABILITY", NULL, e);
+		return NULL;
+	}
+	if (clist_begin(info->imap_capability->cap_list) != NULL)
+		return info->imap_capability->cap_list;
+	err_set(e, ERR_REJECT, "the server does not say what it can do");
+	return NULL;
+}
+
 int
 imap_can(struct imap *im, struct imap_can *can, struct err *e)
 {
-	struct mailimap_connection_info *info = im->session->imap_connection_info;
-	struct mailimap_capability_data *caps = NULL;
-	int code;
+	clist *list;
 
 	if (!im->asked) {
-		/* libetpan copies the list that it has, and dies if the server never brought one */
-		if (info->imap_capability == NULL)
-			info->imap_capability =
-			    imap_need(mailimap_capability_data_new(imap_need(clist_new())));
-		imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
-		code = mailimap_capability(im->session, &caps);
-		if (!imap_is_done(code))
-			return imap_failed(
-			    im, code, MAILIMAP_ERROR_CAPABILITY, "CAPABILITY", NULL, e);
-		im->asked = caps != NULL && clist_count(caps->cap_list) > 0;
-		if (im->asked)
-			can_read(&im->can, caps->cap_list);
-		if (caps != NULL)
-			mailimap_capability_data_free(caps);
-		if (!im->asked)
-			return err_set(e, ERR_REJECT, "the server does not say what it can do");
+		if ((list = capability_ask(im, e)) == NULL)
+			return -1;
+		can_read(&im->can, list);
+		im->asked = true;
 	}
 	*can = im->can;
 	return 0;
@@ -282,12 +294,10 @@ int
 imap_capabilities(struct imap *im, struct arena *a, const char **text, struct err *e)
 {
 	struct arena_buf b = {.arena = a};
-	struct imap_can can;
-	clist *list;
+	clist *list = capability_ask(im, e);
 
-	if (imap_can(im, &can, e) == -1)
+	if (list == NULL)
 		return -1;
-	list = im->session->imap_connection_info->imap_capability->cap_list;
 	arena_puts(&b, "");
 	for (clistiter *it = clist_begin(list); it != NULL; it = clist_next(it)) {
 		const struct mailimap_capability *cap = clist_content(it);
@@ -530,15 +540,17 @@ int
 imap_count_from(struct imap *im, const char *text, int64_t since_ms, size_t *n, struct err *e)
 {
 	const struct clock_text day = clock_iso(since_ms);	/* "2026-11-22T..." */
-	struct mailimap_search_key *key = imap_need(mailimap_search_key_new_multiple_empty());
+	struct mailimap_search_key *key = imap_need(mailimap_search_key_new_multiple_empty()), *since, *from;
+	char *sought = imap_need(strdup(text));
 	clist *list = NULL;
 	int code;
 
-	imap_need(mailimap_search_key_multiple_add(key,
-	    imap_need(mailimap_search_key_new_since(imap_need(mailimap_date_new((int)strtol(day.s + 8, NULL, 10),
-	    (int)strtol(day.s + 5, NULL, 10), (int)strtol(day.s, NULL, 10)))))) == MAILIMAP_NO_ERROR ? key : NULL);
-	imap_need(mailimap_search_key_multiple_add(key,
-	    imap_need(mailimap_search_key_new_from(imap_need(strdup(text))))) == MAILIMAP_NO_ERROR ? key : NULL);
+	from = imap_need(mailimap_search_key_new_from(sought));	/* NOLINT(clang-analyzer-unix.Malloc): it has it now */
+	since = imap_need(mailimap_search_key_new_since(imap_need(mailimap_date_new(
+	    (int)strtol(day.s + 8, NULL, 10), (int)strtol(day.s + 5, NULL, 10), (int)strtol(day.s, NULL, 10)))));
+	if (mailimap_search_key_multiple_add(key, since) != MAILIMAP_NO_ERROR ||
+	    mailimap_search_key_multiple_add(key, from) != MAILIMAP_NO_ERROR)
+		arena_no_memory();
 	imap_command(im, SEARCH_MS, SEARCH_BUDGET);
 	code = mailimap_uid_search(im->session, NULL, key, &list);
 	mailimap_search_key_free(key);
