@@ -38,13 +38,20 @@ bool
 epoch_renumbered(const struct epoch_row *ep, const struct imap_state *st)
 {
 	return ep->uidvalidity != st->uidvalidity ||
-	       (st->uidnext != 0 && st->uidnext <= ep->highest);
+	       (st->uidnext != 0 && st->uidnext <= ep->highest && !epoch_behind(ep, st));
+}
+
+bool
+epoch_behind(const struct epoch_row *ep, const struct imap_state *st)
+{
+	return ep->uidnext != 0 && ep->uidnext <= st->uidnext && st->uidnext <= ep->highest;
 }
 
 bool
 epoch_quiet(const struct epoch_row *ep, const struct imap_state *st, int64_t now_ms)
 {
-	return !epoch_renumbered(ep, st) && st->uidnext != 0 && st->uidnext == ep->uidnext &&
+	return !epoch_renumbered(ep, st) && !epoch_behind(ep, st) && st->uidnext != 0 &&
+	    st->uidnext == ep->uidnext &&
 	    st->exists == ep->exists_count && ep->screened && now_ms >= ep->full_ms &&
 	    now_ms - ep->full_ms < EPOCH_FULL_MS &&
 	    (ep->pending == 0 ||
@@ -55,8 +62,8 @@ uint32_t
 epoch_search_from(const struct epoch_row *ep, const struct imap_state *st, int64_t now_ms)
 {
 	/* UIDNEXT below what it was: whatever the server lost, it may number mail there again */
-	if (ep->uidnext == 0 || st->uidnext < ep->uidnext || !ep->screened || now_ms < ep->full_ms ||
-	    now_ms - ep->full_ms >= EPOCH_FULL_MS)
+	if (ep->uidnext == 0 || st->uidnext < ep->uidnext || epoch_behind(ep, st) || !ep->screened ||
+	    now_ms < ep->full_ms || now_ms - ep->full_ms >= EPOCH_FULL_MS)
 		return 1;
 	if (ep->oldest_pending != 0 && ep->oldest_pending < ep->uidnext)
 		return ep->oldest_pending;
@@ -97,19 +104,23 @@ epoch_open(struct mailbox *box, const struct folder *f, bool first_pass, struct 
 	    box->in->db, f->id, f->state.uidvalidity, history_uid, box->in->now_ms, &id, e);
 }
 
-int
-epoch_present(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
+static int
+epoch_anew(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
 {
-	if (mail_epoch(box->in->db, f->id, box->in->screen, ep, e) == -1)
-		return -1;
-	if (ep->id != 0 && !epoch_renumbered(ep, &f->state))
-		return 0;
 	if (db_begin(box->in->db, e) == -1 ||
 	    pass_commit(box, epoch_open(box, f, false, e), e) == -1)
 		return -1;
 	if (ep->id != 0)
 		log_info("mailbox.renumbered", "mailbox", box->conf->name, "folder", f->name, NULL);
 	return mail_epoch(box->in->db, f->id, box->in->screen, ep, e);
+}
+
+int
+epoch_present(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
+{
+	if (mail_epoch(box->in->db, f->id, box->in->screen, ep, e) == -1)
+		return -1;
+	return ep->id != 0 && !epoch_renumbered(ep, &f->state) ? 0 : epoch_anew(box, f, ep, e);
 }
 
 /*
@@ -157,8 +168,7 @@ search_store(struct mailbox *box, const struct folder *f, const struct epoch_row
 }
 
 int
-epoch_search(struct mailbox *box, const struct folder *f, const struct epoch_row *ep,
-    struct err *e)
+epoch_search(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
 {
 	uint32_t from = epoch_search_from(ep, &f->state, box->in->now_ms), *uids = NULL;
 	struct arena a = {0};
@@ -172,6 +182,8 @@ epoch_search(struct mailbox *box, const struct folder *f, const struct epoch_row
 	if (rc == 0 && from == 1 && n == 0 && f->state.exists > 0)
 		rc = err_set(e, ERR_RETRY, "folder '%s': the server has %lld mails but shows none",
 		    f->name, (long long)f->state.exists);
+	if (rc == 0 && epoch_behind(ep, &f->state) && (n == 0 || uids[n - 1] < ep->highest))
+		rc = epoch_anew(box, f, ep, e);
 	if (rc == 0)
 		rc = search_store(box, f, ep, uids, n, from == 1, e);
 	arena_free(&a);

@@ -25,6 +25,11 @@ bool	epoch_old(const struct mailbox_row *, const struct epoch_row *, uint32_t ui
 	    int64_t arrived_ms);
 /* Numbered anew: another UIDVALIDITY, or UIDNEXT fell to a UID that was shown before. */
 bool	epoch_renumbered(const struct epoch_row *, const struct imap_state *);
+/*
+ * UIDNEXT is a UID that was shown before, but did not fall since the last search: some servers tell it too low. Only
+ * that the highest UID is still shown tells this from numbers that were given anew.
+ */
+bool	epoch_behind(const struct epoch_row *, const struct imap_state *);
 /* Nothing can have changed since the last search, and nothing is left to do. */
 bool	epoch_quiet(const struct epoch_row *, const struct imap_state *, int64_t now_ms);
 /* The lowest UID to ask for; 1: all. */
@@ -39,8 +44,7 @@ bool	epoch_adds_up(const struct epoch_row *, const struct imap_state *, const ui
 int	epoch_open(struct mailbox *, const struct folder *, bool first_pass, struct err *);
 /* The folder's present epoch; a new one if the server has numbered it anew. */
 int	epoch_present(struct mailbox *, const struct folder *, struct epoch_row *, struct err *);
-/* SEARCHes the examined folder. All that was shown has a row when this returns. */
-int	epoch_search(struct mailbox *, const struct folder *, const struct epoch_row *,
-	    struct err *);
+/* SEARCHes the examined folder. All that was shown has a row when this returns, if need be in a new epoch. */
+int	epoch_search(struct mailbox *, const struct folder *, struct epoch_row *, struct err *);
 
 #endif
