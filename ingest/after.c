@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "ingest/epoch.h"
 #include "ingest/move.h"
 #include "store/action.h"
 #include "store/event.h"
@@ -158,7 +159,7 @@ folder_open(struct work *w, struct err *e)
 		return 0;
 	if (imap_select(w->af->imap, w->folder, &state, &w->writable, e) == -1)
 		return -1;
-	if (state.uidvalidity != w->epoch->uidvalidity)
+	if (epoch_renumbered(w->epoch, &state))
 		return err_set(e, ERR_REJECT, "the server has just numbered the folder anew");
 	w->opened = true;
 	return 0;
@@ -321,8 +322,9 @@ batch_act(struct work *w, struct batch *b, struct err *e)
 		if (is_end(&why) || imap_broken(w->af->imap))
 			goto failed;
 		b->why = why;	/* some of it may have been done all the same */
+		w->opened = b->what->how != AFTER_MOVE;	/* it may have left another folder open, or none */
 	}
-	if (batch_look(w, b, todo, &n, &why) == 0)
+	if (folder_open(w, &why) == 0 && batch_look(w, b, todo, &n, &why) == 0)
 		return 0;
 failed:
 	if (is_end(&why)) {

@@ -131,6 +131,20 @@ def test_a_folder_that_is_numbered_anew_before_it_is_selected_has_no_mail_touche
 
 
 @pytest.mark.clock
+@pytest.mark.parametrize("what", ["keyword:Noise", "move:Noise"])
+def test_a_folder_that_is_numbered_anew_while_mails_are_copied_has_no_other_mail_touched(hostile, what):
+    begin(hostile, "move:Done", "COPY")
+    hostile.mailbox["after"] = {"read": "move:Done", "ignored": what}
+    selects = iter([lambda session, good: good(), numbered_anew])
+    hostile.imap.twists["SELECT"] = lambda session, good: next(selects, lambda session, good: good())(session, good)
+    suffered(one_pass(hostile))
+    inbox, noise = hostile.imap.folders["INBOX"], hostile.imap.folders.get("Noise", Folder())
+    assert next(selects, None) is None and inbox.uidvalidity == 1001
+    assert sorted(mail.raw for mail in inbox.mails if mail.raw in MAILS) == sorted(MAILS)
+    assert not [mail for mail in inbox.mails if "Noise" in mail.flags] and not noise.mails
+
+
+@pytest.mark.clock
 def test_a_mail_that_alone_is_refused_keeps_no_other_back(hostile):
     begin(hostile, "move:Done")
 
