@@ -394,28 +394,15 @@ chunk_bodies(struct mailbox *box, struct chunk *c, struct err *e)
 
 /* ---- both */
 
-/*
- * Up to `max` pending mails above *after through both steps; *n: how many there were. `tried`: of
- * those that failed before.
- */
+/* These mails, c->n of them, through both steps. */
 static int
-chunk_pass(struct mailbox *box, struct chunk *c, bool tried, uint32_t *after, size_t max,
-    struct err *e)
+chunk_run(struct mailbox *box, struct chunk *c, const uint32_t *uids, const int64_t *ids, struct err *e)
 {
-	uint32_t uids[CHUNK_MAILS];
-	int64_t ids[CHUNK_MAILS];
-	int rc;
+	int rc = pass_stopped(box, e);
 
-	if (mail_pending(box->in->db, c->epoch->id, tried, *after, box->in->now_ms, uids, ids, max, &c->n,
-		e) == -1)
-		return -1;
-	if (c->n == 0)
-		return 0;
-	*after = uids[c->n - 1];
 	for (size_t i = 0; i < c->n; i++)
 		c->mails[i] = (struct arrival){
 		    .uid = uids[i], .id = ids[i], .size_bytes = -1, .arrived_ms = -1};
-	rc = pass_stopped(box, e);
 	if (rc == 0)
 		rc = chunk_headers(box, c, e);
 	if (rc == 0)
@@ -424,7 +411,37 @@ chunk_pass(struct mailbox *box, struct chunk *c, bool tried, uint32_t *after, si
 	return rc;
 }
 
-/* All that never failed, then each alone what did. */
+/* The next that never failed, above *after. */
+static int
+chunk_pass(struct mailbox *box, struct chunk *c, uint32_t *after, struct err *e)
+{
+	uint32_t uids[CHUNK_MAILS];
+	int64_t ids[CHUNK_MAILS];
+
+	if (mail_pending(box->in->db, c->epoch->id, *after, box->in->now_ms, uids, ids, CHUNK_MAILS, &c->n,
+		e) == -1)
+		return -1;
+	if (c->n == 0)
+		return 0;
+	*after = uids[c->n - 1];
+	return chunk_run(box, c, uids, ids, e);
+}
+
+/* What failed before, each alone. */
+static int
+tried_pass(struct mailbox *box, struct chunk *c, struct err *e)
+{
+	uint32_t uids[TRIED_MOST];
+	int64_t ids[TRIED_MOST];
+	size_t n;
+	int rc = mail_tried(box->in->db, c->epoch->id, box->in->now_ms, uids, ids, TRIED_MOST, &n, e);
+
+	c->n = 1;
+	for (size_t i = 0; i < n && rc == 0; i++)
+		rc = chunk_run(box, c, &uids[i], &ids[i], e);
+	return rc;
+}
+
 static int
 rounds(struct mailbox *box, struct chunk *c, struct err *e)
 {
@@ -438,12 +455,9 @@ rounds(struct mailbox *box, struct chunk *c, struct err *e)
 			after = 0;
 		}
 		was = *c->breaks;
-		rc = chunk_pass(box, c, false, &after, CHUNK_MAILS, e);
+		rc = chunk_pass(box, c, &after, e);
 	} while (rc == 0 && (c->n > 0 || *c->breaks > was));
-	after = 0;
-	for (int i = 0; i < TRIED_MOST && rc == 0 && (i == 0 || c->n > 0); i++)
-		rc = chunk_pass(box, c, true, &after, 1, e);
-	return rc;
+	return rc == 0 ? tried_pass(box, c, e) : rc;
 }
 
 int

@@ -98,7 +98,7 @@ row_make(struct import *im, struct item *it, struct err *e)
 	if (added == 0 && (mail_epoch_open(db, folder, ep.uidvalidity + 1, 0, im->in->now_ms, &ep.id,
 	    e) != 0 || mail_shown(db, ep.id, &uid, 1, im->in->now_ms, &added, e) != 0))
 		return -1;
-	return mail_pending(db, ep.id, false, uid - 1, im->in->now_ms, &uid, &it->mail.id, 1, &n, e);
+	return mail_pending(db, ep.id, uid - 1, im->in->now_ms, &uid, &it->mail.id, 1, &n, e);
 }
 
 /*

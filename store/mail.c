@@ -294,18 +294,15 @@ mail_rescreen(struct db *db, int64_t epoch_id, const char *screen, const uint32_
 	return rc < 0 ? -1 : 0;
 }
 
-int
-mail_pending(struct db *db, int64_t epoch_id, bool tried, uint32_t after, int64_t now_ms,
-    uint32_t *uids, int64_t *ids, size_t max, size_t *n, struct err *e)
+static int
+uids_read(struct db *db, enum sql which, const struct sql_arg *args, uint32_t *uids, int64_t *ids, size_t *n,
+    struct err *e)
 {
 	struct row r;
 	int got;
 
 	*n = 0;
-	if (sql_open(db, SQL_MAIL_PENDING,
-		ARGS(arg_int(epoch_id), arg_int(after), arg_int((int64_t)max), arg_int(tried),
-		    arg_int(now_ms), arg_int(MAIL_WAIT_MS)),
-		&r, e) != 0)
+	if (sql_open(db, which, args, &r, e) != 0)
 		return -1;
 	while ((got = sql_next(&r, e)) == 1) {
 		uids[*n] = (uint32_t)row_int(&r);
@@ -313,6 +310,25 @@ mail_pending(struct db *db, int64_t epoch_id, bool tried, uint32_t after, int64_
 		(*n)++;
 	}
 	return got;
+}
+
+int
+mail_pending(struct db *db, int64_t epoch_id, uint32_t after, int64_t now_ms, uint32_t *uids,
+    int64_t *ids, size_t max, size_t *n, struct err *e)
+{
+	return uids_read(db, SQL_MAIL_PENDING,
+	    ARGS(arg_int(epoch_id), arg_int(after), arg_int((int64_t)max), arg_int(now_ms),
+		arg_int(MAIL_WAIT_MS)),
+	    uids, ids, n, e);
+}
+
+int
+mail_tried(struct db *db, int64_t epoch_id, int64_t now_ms, uint32_t *uids, int64_t *ids, size_t max, size_t *n,
+    struct err *e)
+{
+	return uids_read(db, SQL_MAIL_TRIED,
+	    ARGS(arg_int(epoch_id), arg_int((int64_t)max), arg_int(now_ms), arg_int(MAIL_WAIT_MS)), uids, ids,
+	    n, e);
 }
 
 /* ---------------------------------------------------------------- one mail */

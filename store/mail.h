@@ -102,12 +102,12 @@ struct mail_row {
 	bool		 kept;		/* mail_kept() has its bytes (of one with same_as, look there) */
 	int64_t		 claims;
 };
-/*
- * Up to `max` UIDs of pending mails above `after`, ascending, that are due and were not missed: those that never
- * failed, or (`tried`) those that did.
- */
-int	mail_pending(struct db *, int64_t epoch_id, bool tried, uint32_t after, int64_t now_ms, uint32_t *uids,
+/* Up to `max` pending mails that are due, never failed and were not missed: UIDs above `after`, ascending. */
+int	mail_pending(struct db *, int64_t epoch_id, uint32_t after, int64_t now_ms, uint32_t *uids,
 	    int64_t *ids, size_t max, size_t *n, struct err *);
+/* The same of those that failed before: what is due longest comes first, so that none waits for ever. */
+int	mail_tried(struct db *, int64_t epoch_id, int64_t now_ms, uint32_t *uids, int64_t *ids, size_t max, size_t *n,
+	    struct err *);
 /* ERR_REJECT if there is no such mail. */
 int	mail_get(struct db *, int64_t id, struct arena *, struct mail_row *, struct err *);
 

@@ -219,8 +219,11 @@ const char *const sql_text[SQL_COUNT] = {
 	    " missed_ms = NULL, attempts = 0, next_ms = 0 WHERE id = ?1 AND fate = 'ignored'",
 	[SQL_MAIL_PENDING] =
 	    "SELECT uid, id FROM mail WHERE epoch_id = ?1 AND fate = 'pending'"
-	    " AND uid > ?2 AND missed = 0 AND (attempts > 0) = ?4"
-	    " AND (next_ms <= ?5 OR next_ms > ?5 + ?6) ORDER BY uid LIMIT ?3",
+	    " AND uid > ?2 AND missed = 0 AND attempts = 0"
+	    " AND (next_ms <= ?4 OR next_ms > ?4 + ?5) ORDER BY uid LIMIT ?3",
+	[SQL_MAIL_TRIED] =
+	    "SELECT uid, id FROM mail WHERE epoch_id = ?1 AND fate = 'pending' AND missed = 0"
+	    " AND attempts > 0 AND (next_ms <= ?3 OR next_ms > ?3 + ?4) ORDER BY next_ms, uid LIMIT ?2",
 	[SQL_MAIL_GET] =
 	    "SELECT m.id, m.epoch_id, m.uid, m.fate, m.reason, m.history, m.shown_ms,"
 	    " m.arrived_ms, m.size_bytes, m.settled_ms, m.attempts, m.same_as, m.sha256, b.name,"

@@ -148,7 +148,7 @@ fixture_mail(struct fixture *f, const char *text)
 	size_t n;
 
 	OK(mail_shown(f->db, f->epoch, &uid, 1, NOW, &added, &f->e));
-	OK(mail_pending(f->db, f->epoch, false, uid - 1, 0, &uid, &id, 1, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, uid - 1, 0, &uid, &id, 1, &n, &f->e));
 	assert_int_equal(n, 1);
 	OK(mail_header(f->db, id, NOW - 1000, (int64_t)strlen(text), false, &f->e));
 	digest_sha256(span_of(text), hash);

@@ -34,7 +34,7 @@ settled(struct fixture *f, enum mail_fate fate, const char *reason)
 	size_t n;
 
 	OK(mail_shown(f->db, f->epoch, &uid, 1, NOW, &added, &f->e));
-	OK(mail_pending(f->db, f->epoch, false, uid - 1, NOW, &uid, &id, 1, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, uid - 1, NOW, &uid, &id, 1, &n, &f->e));
 	OK(mail_settle(f->db, id, fate, reason, NULL, NOW, &f->e));
 	return id;
 }

@@ -206,7 +206,7 @@ take(struct fixture *f, struct pass *p, const char *raw, bool history)
 
 	OK(db_begin(f->db, &f->e));
 	OK(mail_shown(f->db, f->epoch, &uid, 1, NOW, &added, &f->e));
-	OK(mail_pending(f->db, f->epoch, false, uid - 1, NOW, &uid, &m.id, 1, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, uid - 1, NOW, &uid, &m.id, 1, &n, &f->e));
 	OK(mail_header(f->db, m.id, m.arrived_ms, (int64_t)m.raw.n, history, &f->e));
 	OK(db_commit(f->db, &f->e));
 	OK(ingest_read(&p->in, &m, &f->a, &f->e));

@@ -309,11 +309,11 @@ pending_mails_come_in_pages(void **state)
 	size_t n;
 
 	shown(f, uids, 4, 4);
-	OK(mail_pending(f->db, f->epoch, false, 0, NOW, got, ids, 3, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, 0, NOW, got, ids, 3, &n, &f->e));
 	assert_int_equal(n, 3);
 	assert_int_equal(got[0], 1);
 	assert_int_equal(got[2], 3);
-	OK(mail_pending(f->db, f->epoch, false, got[2], NOW, got, ids, 3, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, got[2], NOW, got, ids, 3, &n, &f->e));
 	assert_int_equal(n, 1);
 	assert_int_equal(got[0], 4);
 	assert_int_equal(ids[0], id_of(f, 4));

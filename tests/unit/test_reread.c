@@ -133,7 +133,7 @@ only_what_nobody_kept_and_the_server_still_knows_is_fetched_again(void **state)
 
 	OK(db_begin(f->db, &f->e));
 	OK(mail_shown(f->db, f->epoch, uids, 3, NOW, &added, &f->e));
-	OK(mail_pending(f->db, f->epoch, false, 0, NOW, uid, id, 3, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, 0, NOW, uid, id, 3, &n, &f->e));
 	for (int i = 0; i < 3; i++)
 		OK(mail_settle(f->db, id[i], i == 2 ? MAIL_VANISHED : MAIL_IGNORED, NULL, "s", NOW, &f->e));
 	OK(mail_keep(f->db, id[1], true, SPAN_LIT("x"), &f->e));
@@ -143,7 +143,7 @@ only_what_nobody_kept_and_the_server_still_knows_is_fetched_again(void **state)
 	assert_false(done);
 	OK(mail_refetch(f->db, id[0], "why", &done, &f->e));
 	assert_true(done);
-	OK(mail_pending(f->db, f->epoch, false, 0, NOW, uid, id, 3, &n, &f->e));
+	OK(mail_pending(f->db, f->epoch, 0, NOW, uid, id, 3, &n, &f->e));
 	assert_int_equal(n, 1);
 	OK(mail_settle(f->db, id[0], MAIL_IGNORED, NULL, "s", NOW, &f->e));
 	OK(mail_epoch_open(f->db, f->folder, 8, 0, NOW, &other, &f->e));

@@ -52,7 +52,10 @@ due(struct fixture *f, bool tried, int64_t now_ms)
 	int64_t ids[4];
 	size_t n;
 
-	OK(mail_pending(f->db, f->epoch, tried, 0, now_ms, uids, ids, 4, &n, &f->e));
+	if (tried)
+		OK(mail_tried(f->db, f->epoch, now_ms, uids, ids, 4, &n, &f->e));
+	else
+		OK(mail_pending(f->db, f->epoch, 0, now_ms, uids, ids, 4, &n, &f->e));
 	return n;
 }
 
@@ -72,6 +75,30 @@ it_is_not_fetched_before_it_is_due_and_comes_after_what_never_failed(void **stat
 	assert_int_equal(due(f, true, NOW + CLOCK_MINUTE / 2), 0);
 	assert_int_equal(due(f, true, NOW + 2 * CLOCK_MINUTE), 1);
 	assert_int_equal(due(f, true, NOW - CLOCK_DAY), 1);	/* the clock was ahead */
+}
+
+/* However many they are, and whatever their UIDs: in one pass only so many are tried. */
+static void
+of_those_that_failed_none_keeps_another_waiting_for_ever(void **state)
+{
+	struct fixture *f = *state;
+	int64_t id[5], now_ms = NOW, ids[2];
+	uint32_t uids[2];
+	bool tried[5] = {false};
+	size_t n;
+
+	for (uint32_t i = 0; i < 5; i++)
+		fails(f, id[i] = pending_mail(f, i + 1), NOW);
+	for (int pass = 0; pass < 3; pass++) {
+		now_ms += 7 * CLOCK_HOUR;	/* all are due again */
+		OK(mail_tried(f->db, f->epoch, now_ms, uids, ids, 2, &n, &f->e));
+		for (size_t i = 0; i < n; i++) {
+			tried[uids[i] - 1] = true;
+			fails(f, ids[i], now_ms);
+		}
+	}
+	for (size_t i = 0; i < 5; i++)
+		assert_true(tried[i]);
 }
 
 static void
@@ -120,6 +147,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_mail_that_fails_is_tried_again_for_ever),
 		T(it_is_not_fetched_before_it_is_due_and_comes_after_what_never_failed),
+		T(of_those_that_failed_none_keeps_another_waiting_for_ever),
 		T(the_third_failure_is_told_once),
 		T(a_mail_that_was_told_of_leaves_the_folder_good),
 	};
