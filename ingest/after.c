@@ -17,7 +17,8 @@
 #include "store/event.h"
 
 #define ALONE_AFTER	3	/* failed tries: then a mail is tried alone */
-#define ALONE_MAX	20	/* so many in one pass: they cost some commands each */
+#define ALONE_MAX	100	/* so many in one pass: they cost some commands each */
+#define ALONE_FAILED	20	/* or so many that failed again */
 #define MISSES		2	/* not shown so often, in passes apart: gone. One answer may be wrong */
 
 /* After the first failure, the second, ...; the last one for ever. */
@@ -115,7 +116,7 @@ struct work {
 	const char			*folder;
 	const struct epoch_row		*epoch;
 	bool				 opened, writable;
-	int				 alone;		/* mails tried alone so far */
+	int				 alone, alone_failed;	/* mails tried alone so far */
 };
 
 /* What becomes of a row when its batch ends. */
@@ -210,6 +211,13 @@ batch_settle(struct work *w, const struct batch *b, struct err *e)
 	return work_commit(w, rc, e);
 }
 
+/* This is what was tried before, not what another setting asked for. */
+static bool
+is_tried(const struct action *x, const struct after_do *what)
+{
+	return x->what != NULL && strcmp(x->what, what->word) == 0;
+}
+
 static int
 batch_begin(struct work *w, struct batch *b, struct err *e)
 {
@@ -220,8 +228,8 @@ batch_begin(struct work *w, struct batch *b, struct err *e)
 	for (size_t i = 0; i < b->n && rc == 0; i++) {
 		struct action *x = b->rows[i];
 
-		if (x->what == NULL || strcmp(x->what, b->what->word) != 0)
-			x->copied = ACTION_NOT_COPIED, x->copies = 0;
+		if (!is_tried(x, b->what))
+			x->copied = ACTION_NOT_COPIED, x->copies = x->attempts = 0;
 		x->attempts++;
 		rc = action_begin(w->af->in->db, x->mail_id, b->what->word, e);
 	}
@@ -352,6 +360,22 @@ batch_do(struct work *w, struct batch *b, struct err *e)
 	return 0;
 }
 
+/* A mail that failed often, unless too much of that was done in this pass. */
+static int
+alone_do(struct work *w, const struct after_do *what, struct action *x, struct err *e)
+{
+	struct batch one = {.what = what, .rows = {x}, .n = 1};
+	int64_t failed = w->af->failed;
+	int rc;
+
+	if (w->alone == ALONE_MAX || w->alone_failed == ALONE_FAILED || imap_broken(w->af->imap))
+		return 0;
+	rc = batch_do(w, &one, e);
+	w->alone++;
+	w->alone_failed += w->af->failed > failed;
+	return rc;
+}
+
 /* All of the list for which this is to be done, in as few batches as there can be. */
 static int
 word_do(struct work *w, const struct after_do *what, struct action *list, const bool *todo, size_t n,
@@ -361,14 +385,12 @@ word_do(struct work *w, const struct after_do *what, struct action *list, const 
 	int rc = 0;
 
 	for (size_t i = 0; i < n && rc == 0; i++) {
-		struct batch one = {.what = what, .rows = {&list[i]}, .n = 1};
-
 		if (!todo[i] || strcmp(w->af->conf->of[list[i].fate].word, what->word) != 0)
 			continue;
-		if (list[i].attempts < ALONE_AFTER)
+		if (list[i].attempts < ALONE_AFTER || !is_tried(&list[i], what))
 			b.rows[b.n++] = &list[i];
-		else if (w->alone++ < ALONE_MAX && !imap_broken(w->af->imap))
-			rc = batch_do(w, &one, e);
+		else
+			rc = alone_do(w, what, &list[i], e);
 	}
 	return rc == 0 && b.n > 0 && !imap_broken(w->af->imap) ? batch_do(w, &b, e) : rc;
 }

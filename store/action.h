@@ -45,7 +45,7 @@ int	action_due(struct db *, int64_t epoch_id, uint32_t after, int64_t now_ms, st
 /* It is no longer due. `what` and `reason` may be NULL. */
 int	action_settle(struct db *, int64_t mail_id, enum action_state, const char *what, const char *reason,
 	    int64_t now_ms, struct err *);
-/* It is about to be tried: whoever comes after a crash knows. */
+/* It is about to be tried: whoever comes after a crash knows. The tries of another `what` count no more. */
 int	action_begin(struct db *, int64_t mail_id, const char *what, struct err *);
 /* It stays due, from next_ms on. */
 int	action_later(struct db *, int64_t mail_id, const char *what, const char *reason, int missed, int64_t next_ms,

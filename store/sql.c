@@ -537,7 +537,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " settled_ms = CASE WHEN ?2 = 'waits' THEN NULL ELSE ?5 END WHERE mail_id = ?1",
 	[SQL_ACTION_BEGIN] =
 	    "UPDATE action SET what = ?2, copied = CASE WHEN what IS ?2 THEN copied ELSE 0 END,"
-	    " copies = CASE WHEN what IS ?2 THEN copies ELSE 0 END, attempts = attempts + 1 WHERE mail_id = ?1",
+	    " copies = CASE WHEN what IS ?2 THEN copies ELSE 0 END,"
+	    " attempts = CASE WHEN what IS ?2 THEN attempts ELSE 0 END + 1 WHERE mail_id = ?1",
 	[SQL_ACTION_COPY] =
 	    "UPDATE action SET copied = ?2, copies = ?3, copy_validity = ?4, copy_from = ?5"
 	    " WHERE mail_id = ?1",

@@ -198,3 +198,35 @@ def test_copies_that_are_not_shown_are_not_made_for_ever_and_no_original_is_remo
     for raw in MAILS:  # the copies turn up late
         hostile.imap.folders["Done"].add(raw)
     moved(hostile)
+
+
+def flagged(world, keyword):
+    return sum(keyword in mail.flags for mail in world.imap.folders["INBOX"].mails)
+
+
+@pytest.fixture
+def refused(hostile):
+    """Thirty mails, whose keyword the server did not want three times."""
+    fill(hostile, [noise_mail(n) for n in range(30)])
+    hostile.mailbox["after"] = "keyword:One"
+    hostile.imap.twists["STORE"] = instead(NO)
+    for _ in range(3):
+        later(hostile)
+    assert hostile.count("action", "attempts = 3 AND state = 'due'") == 30
+    hostile.imap.behave()
+    hostile.imap.asked.clear()
+    return hostile
+
+
+@pytest.mark.clock
+def test_what_a_server_refused_for_long_is_not_done_drop_by_drop_once_it_takes_it(refused):
+    later(refused)
+    assert flagged(refused, "One") == 30
+
+
+@pytest.mark.clock
+def test_what_another_setting_asks_for_is_not_held_back_by_what_the_one_before_failed_at(refused):
+    refused.mailbox["after"] = "keyword:Two"
+    later(refused)
+    assert (flagged(refused, "One"), flagged(refused, "Two")) == (0, 30)
+    assert sum("STORE" in line for line in refused.imap.asked) == 1
