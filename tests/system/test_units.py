@@ -1,0 +1,32 @@
+"""The systemd units of samples/ and what README.md says to do with them."""
+import configparser
+import re
+
+import pytest
+
+from servers.world import ROOT
+
+
+def unit(name):
+    parser = configparser.RawConfigParser(strict=False, interpolation=None)  # keys may be there more than once
+    parser.optionxform = str
+    parser.read(ROOT / "samples" / name)
+    return parser
+
+
+ENABLED = re.findall(r"systemctl enable --now (\S+)", "".join((ROOT / path).read_text() for path in ("README.md",
+    "samples/approvals.timer", "samples/approvals-watch.service")))
+
+
+@pytest.mark.parametrize("name", sorted({name if "." in name else name + ".service" for name in ENABLED}))
+def test_a_unit_that_is_to_be_enabled_starts_with_the_machine(name):
+    """Without [Install] `systemctl enable --now` starts it, and the next boot does not."""
+    assert unit(name).get("Install", "WantedBy", fallback="").endswith(".target")
+
+
+def test_both_services_are_locked_in_alike():
+    ours = ("Type", "NotifyAccess", "ExecStart", "ExecReload", "WatchdogSec", "Restart", "RestartSec", "RestartPreventExitStatus",
+        "TimeoutStartSec", "TimeoutStopSec", "KillMode")
+    one, other = ({key: value for key, value in unit(name).items("Service") if key not in ours}
+        for name in ("approvals.service", "approvals-watch.service"))
+    assert one == other
