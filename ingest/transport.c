@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 
 #include "base/clock.h"
+#include "base/digest.h"
 #include "base/log.h"
 #include "ingest/oauth.h"
 
@@ -21,6 +22,8 @@
 #define UNACKED_MS	30000	/* sent and not acknowledged for so long: the packets are dropped */
 #define STOP_LOOK_MS	1000	/* how often a waiting read looks whether it should stop */
 #define ANSWER_BYTES	512	/* kept of the login's answer: its code and some words */
+#define SECRET_START	16	/* bytes of a secret in a server's words, and these are not shown */
+#define NOT_SHOWN	"(not shown: it quotes the login)"
 
 struct transport {
 	CURL			*curl;
@@ -36,9 +39,11 @@ struct transport {
 
 /* What is seen of the dialogue up to the login's answer. */
 struct login_watch {
-	char	answer[ANSWER_BYTES];	/* the last tagged line */
-	size_t	n;
-	int	challenge;		/* status by which a token was refused, before that; -1: none */
+	const char	*secret;
+	char		 answer[ANSWER_BYTES];	/* the last tagged line */
+	size_t		 n;
+	bool		 quotes;		/* it holds the secret */
+	int		 challenge;	/* status by which a token was refused, before that; -1: none */
 };
 
 /* ---- the stream under libetpan */
@@ -291,6 +296,29 @@ transport_refused(struct span line)
 	return code_is(&rest, "AUTHENTICATIONFAILED") || code_is(&rest, "AUTHORIZATIONFAILED");
 }
 
+/* Does the line hold the secret, or its beginning, bare or in base64, wherever in a longer text that began? */
+static bool
+quotes_secret(struct span line, const char *secret)
+{
+	const struct span start = span_take(span_of(secret), SECRET_START);
+	bool quotes = start.n > 0 && span_find(line, start, 0) >= 0;
+	struct arena a = {0};
+
+	for (size_t shift = 0; shift < 3 && start.n > 0; shift++) {
+		char text[2 + SECRET_START] = "", *coded;
+		/* characters that are made of the secret's bits alone */
+		size_t from = shift > 0 ? shift + 1 : 0, until = (shift + start.n) * 8 / 6;
+
+		memcpy(text + shift, start.p, start.n);
+		coded = digest_base64(&a, (struct span){text, shift + start.n});
+		quotes |= until > from && span_find(line, (struct span){coded + from, until - from}, 0) >= 0;
+		explicit_bzero(coded, until);
+		explicit_bzero(text, sizeof(text));
+	}
+	arena_free(&a);
+	return quotes;
+}
+
 /* CURLOPT_HEADERFUNCTION: each line of the server up to the login's answer. */
 static size_t
 watch_line(char *p, size_t size, size_t n, void *arg)
@@ -299,6 +327,7 @@ watch_line(char *p, size_t size, size_t n, void *arg)
 	struct login_watch *w = arg;
 	struct span line = {p, size * n};
 	ptrdiff_t at = span_find(line, alert, 0);
+	const bool quotes = quotes_secret(line, w->secret);
 
 	if (at >= 0) {
 		struct span text = span_take(span_trim(span_from(line, (size_t)at + alert.n)), 200);
@@ -306,11 +335,12 @@ watch_line(char *p, size_t size, size_t n, void *arg)
 
 		memcpy(shown, text.p, text.n);
 		shown[text.n] = '\0';
-		log_warn("imap.alert", "text", shown, NULL);
+		log_warn("imap.alert", "text", quotes ? NOT_SHOWN : shown, NULL);
 	}
 	if (line.n > 0 && line.p[0] != '*' && line.p[0] != '+') {
 		w->n = line.n < sizeof(w->answer) ? line.n : sizeof(w->answer);
 		memcpy(w->answer, line.p, w->n);
+		w->quotes = quotes;
 	} else if (line.n > 0 && line.p[0] == '+' && w->challenge == -1) {
 		w->challenge = oauth_challenge(line);
 	}
@@ -361,7 +391,8 @@ login_failed(CURLcode code, const char *words, const struct login_watch *w,
 		    w->challenge);
 	else
 		err_set(e, ERR_RETRY, "%s: the server does not take logins now: %.*s", host,
-		    (int)span_take(answer, 120).n, answer.p);
+		    w->quotes ? (int)strlen(NOT_SHOWN) : (int)span_take(answer, 120).n,
+		    w->quotes ? NOT_SHOWN : answer.p);
 	arena_free(&a);
 	return -1;
 }
@@ -398,7 +429,8 @@ login_try(const struct transport_login *login, const char *mechanisms, struct tr
     bool *unanswered, struct err *e)
 {
 	char words[CURL_ERROR_SIZE] = "";
-	struct login_watch w = {.challenge = -1};
+	struct login_watch w = {.secret = login->token != NULL ? login->token : login->password,
+	    .challenge = -1};
 	void *names = NULL;
 	CURL *curl = http_handle(login->net, login->url, &names, e);
 	CURLcode code;

@@ -1,4 +1,5 @@
 """No secret is in a line of diagnostics, an argument, an environment, the database, or with a peer it is not meant for."""
+import base64
 import re
 
 import pytest
@@ -58,6 +59,26 @@ def test_not_when_a_server_fails_and_quotes_it(busy, part):
     result = world.run("-vv", "run")
     assert leaks(world, result.err + result.out) == [] and "canary" not in result.err
     assert leaks(world, kept(world)) == []
+
+
+def _quotes(*forms):
+    """A refusal with what the client sent in it, decoded and not."""
+    def twist(session, good):
+        sent = session.line.rpartition(b" ")[2]
+        *before, last = [form % {b"sent": sent, b"plain": base64.b64decode(sent).split(b"\0")[-1]} + b"\r\n" for form in forms]
+        return [*before, session.tag + b" " + last]
+    return twist
+
+
+@pytest.mark.parametrize("forms", [(b"NO [UNAVAILABLE] not %(sent)s", ), (b"NO [UNAVAILABLE] not %(plain)s", ),
+    (b"* OK [ALERT] who is %(plain)s?", b"NO no"), (b"* OK [ALERT] AUTHENTICATE PLAIN %(sent)s", b"BAD no")], ids=str)
+def test_not_when_a_mail_server_quotes_the_login(hostile, forms):
+    hostile.imap.twists["AUTHENTICATE"] = _quotes(*forms)
+    result = hostile.run("-vv", "run")
+    sent = base64.b64encode(f"\0{hostile.user}\0{hostile.imap.password}".encode()).decode()
+    assert "mailbox.failing" in result.err
+    for text in (result.err, kept(hostile).decode("latin-1")):
+        assert hostile.imap.password not in text and sent not in text
 
 
 def test_not_when_the_token_is_refused(busy):
