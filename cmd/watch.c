@@ -48,7 +48,8 @@ struct watch {
 	sigset_t	 mask;			/* as it was, for the workers */
 	int		 wake[2];		/* a byte here wakes the job that tells */
 	int64_t		 beat_ms, beat_every_ms;
-	bool		 stop, reload;
+	bool		 stop, reload;		/* asked for by a signal */
+	bool		 stopping;		/* for a reload: the ends of workers are no news */
 	int		 (*notify)(int, const char *);	/* sd_notify(3); NULL: nobody asks */
 };
 
@@ -151,7 +152,7 @@ job_ended(struct watch *w, struct job *j, int how)
 
 	j->pid = 0;
 	job_close(j);
-	if (w->stop || w->reload)
+	if (w->stop || w->stopping)
 		return;
 	if (now_ms - j->started_ms >= RESTART_CALM_MS)
 		j->deaths = 0;
@@ -267,6 +268,7 @@ jobs_stop(struct watch *w)
 {
 	const int64_t	until_ms = clock_mono_ms() + STOP_MS;
 
+	w->stopping = true;
 	jobs_kill(w, SIGTERM);
 	while (jobs_reap(w) > 0 && clock_mono_ms() < until_ms)
 		wait_until(w, until_ms);
@@ -277,6 +279,7 @@ jobs_stop(struct watch *w)
 		w->jobs[i].pid = 0;
 		job_close(&w->jobs[i]);
 	}
+	w->stopping = false;
 }
 
 /* Starts what is to be started, and kills what says nothing. Answers when to look again. */
@@ -331,6 +334,7 @@ reload(struct watch *w)
 	struct arena	 old;
 	struct err	 e;
 
+	w->reload = false;	/* before it is read: a signal that comes from now on means a newer one */
 	notify_say(w, "RELOADING=1\n");
 	if (settings_read(app->set.path, SETTINGS_ALL, &next.arena, &next.set, &e) == 0) {
 		if (strcmp(next.set.database, app->set.database) != 0)
@@ -342,12 +346,10 @@ reload(struct watch *w)
 	}
 	log_error("configuration.refused", "error", e.msg, "kept", "the one before", NULL);
 	arena_free(&next.arena);
-	w->reload = false;
 	notify_say(w, "READY=1\n");
 	return;
 right:
 	jobs_stop(w);
-	w->reload = false;
 	old = app->arena;
 	app->arena = next.arena;
 	app->set = next.set;

@@ -505,6 +505,27 @@ def test_sighup_reads_the_configuration_anew(world, watch):
     assert "config.changed" in running.text
 
 
+def test_a_sighup_that_comes_during_a_reload_is_not_forgotten(world, watch):
+    world.config["poll_interval"] = NEVER
+    running = watch(world)
+    idling(world, running)
+    slow, teller = running.workers()
+    os.kill(slow, signal.SIGSTOP)  # the reload waits for it, and then kills it
+    hooks(world, "/second")
+    world.command("watch")  # writes it
+    running.process.send_signal(signal.SIGHUP)
+    deadline = time.monotonic() + SOON
+    while alive(teller):
+        assert time.monotonic() < deadline
+    hooks(world, "/third")
+    world.command("watch")
+    running.process.send_signal(signal.SIGHUP)
+    running.wait_line("configuration.reloaded", 2)
+    wait_announced(world, deliver(world))
+    assert {delivery.path for delivery in world.receiver.got} == {"/third"}
+    assert "worker.ended" not in running.text and "worker.killed" not in running.text
+
+
 @pytest.mark.parametrize("name, said", [("an unknown key", "databse"), ("rules that are not there", "nowhere.yaml"),
     ("a secret that others can read", "imap.password"), ("another database", "database")])
 def test_sighup_with_a_bad_configuration_says_why_and_keeps_the_old_one(world, watch, name, said):
