@@ -25,6 +25,7 @@ CREATE TABLE folder (
 	name		TEXT NOT NULL,
 	good_ms		INTEGER,		-- end of the last pass that left nothing undone, or of one at
 						-- most ten minutes before it
+	junk		INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1)),	-- it was read as the server's \Junk
 	UNIQUE (mailbox_id, name)
 ) STRICT;
 
@@ -129,6 +130,7 @@ CREATE TABLE approval (
 	merchant	TEXT,			-- personal: JSON, allow-listed fields of the API's answer
 	sales_unit	TEXT,			-- personal: JSON, likewise
 	asked_ms	INTEGER,		-- when the API said so
+	junk		INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1)),	-- the mail lay in a folder for junk
 	UNIQUE (org_scheme, org_number, msn)
 ) STRICT;
 CREATE INDEX approval_time ON approval (confirmed_ms);

@@ -691,9 +691,13 @@ read_store(struct entry *n, struct err *e)
 	const struct ingest_mail *m = n->mail;
 	const struct extraction	 *found = &m->reading.found;
 	struct ingest		 *in = n->in;
-	bool			  own;
+	bool			  junk, own;
 
 	n->judged = ingest_judge(in->sender, &m->proof, &m->reading, m->arrived_ms, m->history);
+	if (mail_in_junk(in->db, m->id, &junk, e) != 0)
+		return -1;
+	if (junk)
+		reasons_add(&n->judged.reasons, CLAIM_IN_JUNK, false, -1);
 	if (is_own(n, &own, e) != 0 || message_store(n, e) != 0)
 		return -1;
 	if (own)

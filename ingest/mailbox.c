@@ -41,7 +41,8 @@ rows_make(struct mailbox *box, struct err *e)
 	for (int i = 0; i < box->n; i++) {
 		struct folder *f = &box->folders[i];
 
-		if (mail_folder(box->in->db, box->row.id, f->name, &f->id, e) == -1)
+		if (mail_folder(box->in->db, box->row.id, f->name, &f->id, e) == -1 ||
+		    mail_folder_junk(box->in->db, f->id, f->junk, e) == -1)
 			return -1;
 		if (box->row.fresh && epoch_open(box, f, true, e) == -1)
 			return -1;
@@ -117,6 +118,7 @@ pass_folders(struct mailbox *box, struct err *e)
 			return -1;
 		if (f->name == NULL || folder_listed(box, f->name))
 			continue;
+		f->junk = span_is_nocase(span_of(box->conf->folders[i]), "\\Junk");
 		if (folder_examine(box, f, e) == 0) {
 			box->n++;
 		} else if (imap_broken(box->imap)) {

@@ -18,6 +18,7 @@
 struct folder {
 	const char		*name;		/* on the wire */
 	int64_t			 id;
+	bool			 junk;		/* it is there for its use: \\Junk */
 	struct imap_state	 state;		/* as of the last EXAMINE */
 	bool			 good;		/* nothing of it is left undone that was not told */
 };

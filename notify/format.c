@@ -225,6 +225,7 @@ fact_lines(struct letter *l)
 	const char	*at = only(value(l, "confirmed_at"), NAMES "+", 32);
 	const char	*by = only(value(l, "confirmed_by"), WORDS, TEXT_MAX_BYTES);
 	const char	*answer = json_text(json_get(json_get(l->data, "api"), "answer"));
+	bool		 junk;
 
 	line(l, "Organisation", org == NULL || country == NULL ? org :
 	    arena_printf(l->arena, "%s (%s)", org, country));
@@ -239,6 +240,9 @@ fact_lines(struct letter *l)
 	    arena_printf(l->arena, "%s by %s", at, by));
 	line(l, "Mail came", only(value(l, "received_at"), NAMES "+", 32));
 	line(l, "Mailbox", only(value(l, "mailbox"), NAMES, TEXT_MAX_BYTES));
+	if (json_bool(json_get(l->data, "found_in_junk"), &junk) && junk)
+		line(l, "Found in", at == NULL ? "junk mail" :
+		    "junk mail: tell the mail server that its sender is welcome");
 	sender_line(l);
 	reason_lines(l);
 }

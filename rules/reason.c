@@ -57,6 +57,7 @@ static const struct reason known[] = {
 	{ "date-missing",		true,	-1 },
 	{ "date-old",			true,	-1 },
 	{ "arrival-unknown",		false,	-1 },
+	{ "found-in-junk",		false,	-1 },
 	{ "reading-changed",		true,	-1 },
 	{ "no-longer-read",		false,	-1 },
 	/* what stands between its bytes and its text: the reader */

@@ -31,6 +31,7 @@ approval_read(struct row *r, struct arena *a, struct approval *p)
 	p->proof = row_text(r, a);
 	p->merchant = row_text(r, a);
 	p->sales_unit = row_text(r, a);
+	p->junk = row_bool(r);
 }
 
 /* 1 and the approval, 0 if there is none. */
@@ -86,7 +87,7 @@ approval_add(struct db *db, const struct claim *c, const struct approval_facts *
 		arg_text(c->mailbox), arg_text(c->message_id),
 		arg_text(from ? c->sender_domain : NULL), arg_text(c->proof),
 		arg_text(f->merchant), arg_text(f->sales_unit),
-		arg_time(asked ? now_ms : 0)),
+		arg_time(asked ? now_ms : 0), arg_int(claim_in_junk(c))),
 	    &id, e);
 	return got == 1 ? 0 : -1;
 }
@@ -182,6 +183,7 @@ approval_json(const struct approval *p)
 	json_put_time(o, "received_at", p->received_ms);
 	json_put_time(o, "confirmed_at", p->confirmed_ms);
 	json_put_text(o, "mailbox", p->mailbox);
+	json_put_bool(o, "found_in_junk", p->junk);
 	json_put_text(o, "message_id", p->message_id);
 	json_put_text(sender, "domain", p->sender_domain);
 	json_put_text(sender, "proof", p->proof);

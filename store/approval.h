@@ -21,6 +21,7 @@ struct approval {
 	bool		 history;
 	const char	*mailbox, *message_id, *sender_domain, *proof;
 	const char	*merchant, *sales_unit;	/* JSON, NULL if the API was not asked */
+	bool		 junk;			/* the mail that made it lay in a folder for junk */
 };
 
 /* What the API told of a confirmed claim; all NULL if it was not asked. Texts of JSON by allow-list. */

@@ -270,6 +270,12 @@ claim_settle(struct db *db, const struct claim *c, enum claim_state state, const
 
 /* ---------------------------------------------------------------- JSON */
 
+bool
+claim_in_junk(const struct claim *c)
+{
+	return c->reasons != NULL && strstr(c->reasons, "\"" CLAIM_IN_JUNK "\"") != NULL;
+}
+
 struct json *
 claim_json(const struct claim *c)
 {
@@ -289,6 +295,7 @@ claim_json(const struct claim *c)
 	json_put_time(o, "received_at", c->received_ms);
 	json_put(o, "confirmed_at", NULL);
 	json_put_text(o, "mailbox", c->mailbox);
+	json_put_bool(o, "found_in_junk", claim_in_junk(c));
 	json_put_text(o, "message_id", c->message_id);
 	json_put_text(sender, "domain", from ? c->sender_domain : NULL);
 	json_put_text(sender, "proof", c->proof);

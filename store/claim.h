@@ -74,6 +74,9 @@ int	claim_reasons(struct db *, int64_t id, const char *reasons, struct err *);
 int	claim_cause(struct db *, int64_t id, struct arena *, const char **cause, struct err *);
 
 /* The object of architecture, Identifiers: an approval's keys, plus reasons, evidence and api. */
+/* Its mail lay in a folder for junk: the claim has the remark that says so. */
+#define CLAIM_IN_JUNK	"found-in-junk"
+bool		 claim_in_junk(const struct claim *);
 struct json	*claim_json(const struct claim *);
 
 #endif

@@ -104,6 +104,22 @@ mail_folder(struct db *db, int64_t mailbox_id, const char *name, int64_t *folder
 }
 
 int
+mail_folder_junk(struct db *db, int64_t folder_id, bool junk, struct err *e)
+{
+	return sql_write(db, SQL_FOLDER_JUNK, ARGS(arg_int(folder_id), arg_int(junk)), e);
+}
+
+int
+mail_in_junk(struct db *db, int64_t id, bool *junk, struct err *e)
+{
+	int64_t one = 0;
+	int got = sql_number(db, SQL_MAIL_JUNK, ARGS(arg_int(id)), &one, e);
+
+	*junk = got == 1 && one != 0;
+	return got == -1 ? -1 : 0;
+}
+
+int
 mail_folder_good(struct db *db, int64_t folder_id, int64_t now_ms, struct err *e)
 {
 	return sql_write(db, SQL_FOLDER_GOOD,

@@ -53,6 +53,10 @@ struct epoch_row {
 int	mail_folder(struct db *, int64_t mailbox_id, const char *name, int64_t *folder_id, struct err *);
 /* A pass left nothing undone. Kept as exactly as MAIL_GOOD_STEP_MS: a quiet pass is to cost the disk nothing. */
 #define MAIL_GOOD_STEP_MS	(10 * INT64_C(60000))
+/* It is read as the server's place for junk, or no longer is. */
+int	mail_folder_junk(struct db *, int64_t folder_id, bool junk, struct err *);
+/* Does the mail lie in such a folder? */
+int	mail_in_junk(struct db *, int64_t id, bool *junk, struct err *);
 int	mail_folder_good(struct db *, int64_t folder_id, int64_t now_ms, struct err *);
 /* `screen`: hash of today's screen; NULL: it does not matter. */
 int	mail_epoch(struct db *, int64_t folder_id, const char *screen, struct epoch_row *, struct err *);

@@ -91,6 +91,8 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" stamp TEXT NOT NULL, error TEXT NOT NULL) STRICT, WITHOUT ROWID;"
 	"ALTER TABLE mail ADD COLUMN next_ms INTEGER NOT NULL DEFAULT 0;"
 	" ALTER TABLE epoch ADD COLUMN screen TEXT;"
+	" ALTER TABLE folder ADD COLUMN junk INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1));"
+	" ALTER TABLE approval ADD COLUMN junk INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1));"
 	" PRAGMA user_version = 5",
 };
 
@@ -120,7 +122,7 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 #define APPROVAL_SELECT \
 	"SELECT id, apr, state, confirmed_by, org_scheme, org_number, country, merchant_name," \
 	" msn, sales_unit_name, received_ms, confirmed_ms, history, mailbox, message_id," \
-	" sender_domain, proof, merchant, sales_unit FROM approval"
+	" sender_domain, proof, merchant, sales_unit, junk FROM approval"
 
 #define EVENT_SELECT \
 	"SELECT v.seq, v.at_ms, v.id, v.type, v.ref, p.payload" \
@@ -172,6 +174,10 @@ const char *const sql_text[SQL_COUNT] = {
 	    "INSERT INTO folder (mailbox_id, name) VALUES (?1, ?2)"
 	    " ON CONFLICT (mailbox_id, name) DO NOTHING",
 	[SQL_FOLDER_GET] = "SELECT id FROM folder WHERE mailbox_id = ?1 AND name = ?2",
+	[SQL_FOLDER_JUNK] = "UPDATE folder SET junk = ?2 WHERE id = ?1 AND junk <> ?2",
+	[SQL_MAIL_JUNK] =
+	    "SELECT f.junk FROM mail AS m JOIN epoch AS e ON e.id = m.epoch_id"
+	    " JOIN folder AS f ON f.id = e.folder_id WHERE m.id = ?1",
 	[SQL_FOLDER_GOOD] =	/* not each time: a pass that finds nothing new writes nothing */
 	    "UPDATE folder SET good_ms = ?2 WHERE id = ?1"
 	    " AND (good_ms IS NULL OR ?2 NOT BETWEEN good_ms AND good_ms + ?3)",
@@ -354,9 +360,9 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_APPROVAL_ADD] =
 	    "INSERT INTO approval (apr, state, confirmed_by, org_scheme, org_number, msn,"
 	    " country, merchant_name, sales_unit_name, received_ms, confirmed_ms, history,"
-	    " mailbox, message_id, sender_domain, proof, merchant, sales_unit, asked_ms)"
+	    " mailbox, message_id, sender_domain, proof, merchant, sales_unit, asked_ms, junk)"
 	    " VALUES (?1, 'confirmed', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-	    " ?15, ?16, ?17, ?18) RETURNING id",
+	    " ?15, ?16, ?17, ?18, ?19) RETURNING id",
 	[SQL_APPROVAL_BY_KEY] =
 	    APPROVAL_SELECT " WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3",
 	[SQL_APPROVAL_BY_APR] = APPROVAL_SELECT " WHERE apr = ?1",

@@ -85,7 +85,7 @@ an_approval_is_written_as_the_contract_says(void **state)
 	    "{\"id\":\"apr_1\",\"state\":\"confirmed\",\"confirmed_by\":\"sender\",\"org_scheme\":\"business:NO:ORG\","
 	    "\"org_number\":\"918713867\",\"country\":\"NO\",\"merchant_name\":null,\"msn\":\"123456\","
 	    "\"sales_unit_name\":null,\"received_at\":\"2026-11-22T09:33:20.000Z\","
-	    "\"confirmed_at\":\"2026-11-22T09:33:20.001Z\",\"mailbox\":\"onboarding\",\"message_id\":null,"
+	    "\"confirmed_at\":\"2026-11-22T09:33:20.001Z\",\"mailbox\":\"onboarding\",\"found_in_junk\":false,\"message_id\":null,"
 	    "\"sender\":{\"domain\":\"example.com\",\"proof\":\"dkim\"},\"merchant\":{\"name\":\"X\"},"
 	    "\"sales_unit\":null}");
 	json_free(j);

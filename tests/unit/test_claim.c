@@ -58,7 +58,7 @@ a_claim_is_written_with_every_key(void **state)
 	assert_string_equal(json_print(j, &f->a),
 	    "{\"id\":\"clm_5\",\"state\":\"held\",\"confirmed_by\":null,\"org_scheme\":null,\"org_number\":null,"
 	    "\"country\":null,\"merchant_name\":null,\"msn\":null,\"sales_unit_name\":null,\"received_at\":null,"
-	    "\"confirmed_at\":null,\"mailbox\":null,\"message_id\":null,\"sender\":{\"domain\":null,\"proof\":null},"
+	    "\"confirmed_at\":null,\"mailbox\":null,\"found_in_junk\":false,\"message_id\":null,\"sender\":{\"domain\":null,\"proof\":null},"
 	    "\"merchant\":null,\"sales_unit\":null,\"reasons\":[{\"code\":\"check-digit\"}],\"evidence\":{},"
 	    "\"api\":null}");
 	json_free(j);
