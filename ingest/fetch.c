@@ -26,7 +26,6 @@
 #define TRIED_MOST	100	/* mails that failed before, in one pass: each costs two commands */
 #define BREAKS_MOST	8	/* connections that FETCHes may break in one pass over a folder */
 #define BROKE		"the connection broke when it was fetched"
-#define BREAK_SOON_MS	(10 * CLOCK_SECOND)	/* what takes longer to break is not tried again at once */
 
 _Static_assert(CHUNK_MAILS <= IMAP_MAX_UIDS, "a chunk must fit one FETCH");
 
@@ -81,7 +80,7 @@ round_end(struct mailbox *box, struct round *r, int rc, const struct err *e)
 static int
 round_again(struct mailbox *box, struct chunk *c, const struct round *r, struct err *e)
 {
-	bool soon = clock_mono_ms() - r->began_ms < BREAK_SOON_MS;
+	bool soon = clock_mono_ms() - r->began_ms < PASS_BREAK_MS;
 
 	log_info("imap.broken", "mailbox", box->conf->name, "folder", c->folder->name, "error",
 	    r->why.msg, NULL);

@@ -97,44 +97,6 @@ folder_resolve(struct mailbox *box, const char *configured, const char **name, s
 	return 0;
 }
 
-/*
- * Examines all folders once. One that the server refuses is told at the end of the pass, which the
- * others are not to miss.
- */
-static int
-pass_folders(struct mailbox *box, struct err *e)
-{
-	int n = 0;
-
-	while (box->conf->folders[n] != NULL)
-		n++;
-	box->folders = arena_array(&box->arena, (size_t)n, sizeof(*box->folders));
-	box->n = 0;
-	box->refused = false;
-	for (int i = 0; i < n; i++) {
-		struct folder *f = &box->folders[box->n];
-
-		if (folder_resolve(box, box->conf->folders[i], &f->name, e) == -1)
-			return -1;
-		if (f->name == NULL || folder_listed(box, f->name))
-			continue;
-		f->junk = span_is_nocase(span_of(box->conf->folders[i]), "\\Junk");
-		if (folder_examine(box, f, e) == 0) {
-			box->n++;
-		} else if (imap_broken(box->imap)) {
-			return -1;
-		} else {
-			box->refused = true;
-			err_set(&box->why, ERR_RETRY, "%s", e->msg);
-		}
-	}
-	if (box->n == 0 && !box->refused)
-		return err_set(e, ERR_RETRY,
-		    "none of the configured folders is on the server: check `folders`");
-	return 0;
-}
-
-
 /* ---- the pass */
 
 static int
@@ -239,6 +201,70 @@ session_end(struct mailbox *box)
 	box->selected = NULL;
 }
 
+/* It failed: is there any use in going on with the next folder? */
+static bool
+pass_goes_on(struct mailbox *box, const struct err *why)
+{
+	struct err e;
+
+	if (why->kind != ERR_RETRY || why->what != ERR_ANY || pass_stopped(box, &e) == -1)
+		return false;
+	if (box->imap != NULL && !imap_broken(box->imap))
+		return true;
+	session_end(box);
+	return session_login(box, &e) == 0;
+}
+
+/* This folder cannot be examined: 0 if the others are to be looked at all the same. */
+static int
+folder_failed(struct mailbox *box, bool first, int64_t began_ms, struct err *e)
+{
+	if (imap_broken(box->imap) &&
+	    (first || clock_mono_ms() - began_ms > PASS_BREAK_MS || !pass_goes_on(box, e)))
+		return -1;
+	box->refused = true;
+	err_set(&box->why, ERR_RETRY, "%s", e->msg);
+	return 0;
+}
+
+/*
+ * Examines all folders once. One that the server refuses is told at the end of the pass, which the others are not to
+ * miss; so is one that breaks the connection, unless it is the `first` one, which may have been broken before.
+ */
+static int
+pass_folders(struct mailbox *box, bool first, struct err *e)
+{
+	bool broke = false;
+	int n = 0;
+
+	while (box->conf->folders[n] != NULL)
+		n++;
+	box->folders = arena_array(&box->arena, (size_t)n, sizeof(*box->folders));
+	box->n = 0;
+	box->refused = false;
+	for (int i = 0; i < n; i++) {
+		const int64_t began_ms = clock_mono_ms();
+		struct folder *f = &box->folders[box->n];
+
+		if (folder_resolve(box, box->conf->folders[i], &f->name, e) == -1)
+			return -1;
+		if (f->name == NULL || folder_listed(box, f->name))
+			continue;
+		f->junk = span_is_nocase(span_of(box->conf->folders[i]), "\\Junk");
+		if (folder_examine(box, f, e) == 0) {
+			box->n++;
+			continue;
+		}
+		broke = broke || imap_broken(box->imap);
+		if (folder_failed(box, first, began_ms, e) == -1)
+			return -1;
+	}
+	if (box->n > 0 || (box->refused && !broke))
+		return 0;
+	return box->refused ? (*e = box->why, -1) : err_set(e, ERR_RETRY,
+	    "none of the configured folders is on the server: check `folders`");
+}
+
 /*
  * Connects, unless it is connected, and examines the folders. What a server sends right behind its
  * answer to the login is lost in libcurl, and a connection that was kept may have gone meanwhile:
@@ -250,7 +276,7 @@ session_start(struct mailbox *box, struct err *e)
 	for (int attempt = 1;; attempt++) {
 		if (box->imap == NULL && session_login(box, e) == -1)
 			return -1;
-		if (pass_folders(box, e) == 0)
+		if (pass_folders(box, attempt == 1, e) == 0)
 			return 0;
 		if (attempt == 2 || !imap_broken(box->imap) || pass_stopped(box, e) == -1)
 			return -1;
@@ -287,20 +313,6 @@ pass_reconnect(struct mailbox *box, struct folder *f, struct err *e)
 	if (f->state.uidvalidity != was.uidvalidity || f->state.uidnext < was.uidnext)
 		return err_set(e, ERR_RETRY, "folder '%s' was numbered anew meanwhile", f->name);
 	return 0;
-}
-
-/* It failed: is there any use in going on with the next folder? */
-static bool
-pass_goes_on(struct mailbox *box, const struct err *why)
-{
-	struct err e;
-
-	if (why->kind != ERR_RETRY || why->what != ERR_ANY || pass_stopped(box, &e) == -1)
-		return false;
-	if (box->imap != NULL && !imap_broken(box->imap))
-		return true;
-	session_end(box);
-	return session_login(box, &e) == 0;
 }
 
 /* Folder by folder; one that fails is told at the end of the pass, which the others are not to miss. */

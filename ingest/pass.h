@@ -15,6 +15,8 @@
 #include "ingest/ingest.h"
 #include "store/mail.h"
 
+#define PASS_BREAK_MS	10000	/* a connection that took longer to break is not made anew at once */
+
 struct folder {
 	const char		*name;		/* on the wire */
 	int64_t			 id;
