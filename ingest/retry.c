@@ -10,6 +10,7 @@
 #include "store/mail.h"
 
 #define JITTER		20	/* percent: what failed together is not due together */
+#define TELL_ALONE	10	/* mails a day, per event: more are a broken server, and one cause */
 
 int64_t
 retry_next(int attempt, uint32_t chance, int64_t now_ms)
@@ -23,18 +24,33 @@ retry_next(int attempt, uint32_t chance, int64_t now_ms)
 	return backoff_next(&schedule, n, now_ms, chance, 0);
 }
 
-/* One more of them in this mailbox today. */
+/* What the mail is counted under. Not by its row: a restored database numbers rows anew. */
+static int
+subject_of(struct ingest *in, const char *type, const struct mail_row *m, struct arena *a, const char **subject,
+    struct err *e)
+{
+	bool room;
+
+	*subject = arena_printf(a, "%s %s %u", m->mailbox, m->folder, m->uid);
+	if (alarm_room(in->db, type, *subject, m->history, TELL_ALONE, in->now_ms, &room, e) == -1)
+		return -1;
+	if (!room)
+		*subject = in->mailbox;
+	return 0;
+}
+
 static int
 tell(struct ingest *in, const char *type, int64_t mail_id, const char *error, struct err *e)
 {
 	struct arena a = {0};
 	struct mail_row m;
 	struct json *data;
+	const char *ref = arena_printf(&a, "mail_%lld", (long long)mail_id), *subject;
 	int rc = mail_get(in->db, mail_id, &a, &m, e);
 
+	if (rc == 0)
+		rc = subject_of(in, type, &m, &a, &subject, e);
 	if (rc == 0) {
-		const char *ref = arena_printf(&a, "mail_%lld", (long long)mail_id);
-
 		data = json_object();
 		json_put_text(data, "id", ref);
 		json_put_text(data, "mailbox", in->mailbox);
@@ -44,7 +60,7 @@ tell(struct ingest *in, const char *type, int64_t mail_id, const char *error, st
 		log_info(type, "mail", ref, "mailbox", in->mailbox, "error", error, NULL);
 		rc = alarm_raise(in->db,
 		    &(struct alarm_new){.type = type,
-			.subject = in->mailbox,
+			.subject = subject,
 			.ref = ref,
 			.data = data,
 			.history = m.history},

@@ -3,8 +3,8 @@
  *
  * A mail that could not be fetched or read stays pending and is tried again for ever: in the next
  * pass, then after a minute, doubling to six hours. After MAIL_TELL failures it is told of
- * (mail.stuck), and from then on it does not make the mailbox a failing one. Both events are told
- * once per mailbox and day, with a count (store/alarm.h): a server can lose any number of mails.
+ * (mail.stuck), and from then on it does not make the mailbox a failing one. Ten mails a day have an event of their
+ * own; the rest are told per mailbox, with a count (store/alarm.h): a server can lose any number of mails.
  * All are called in the caller's transaction.
  */
 #ifndef INGEST_RETRY_H

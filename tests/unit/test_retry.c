@@ -113,11 +113,25 @@ the_third_failure_is_told_once(void **state)
 	}
 	for (int i = 1; i <= 3; i++)
 		fails(f, other, NOW);
-	/* of the same mailbox and day: counted, and told when the day is over */
-	assert_int_equal(raw_number(f, "SELECT count(*) FROM event WHERE type = 'mail.stuck'"), 1);
-	assert_int_equal(raw_number(f, "SELECT count FROM alarm WHERE type = 'mail.stuck'"), 2);
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM event WHERE type = 'mail.stuck'"), 2);
 	assert_int_equal(raw_number(f, "SELECT attempts FROM mail WHERE uid = 1"), 5);
 	assert_int_equal(raw_number(f, "SELECT count(*) FROM mail WHERE fate = 'pending'"), 2);
+}
+
+static void
+a_server_that_loses_all_mail_is_told_of_with_a_count(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t uid = 1; uid <= 15; uid++) {
+		int64_t id = pending_mail(f, uid);
+
+		for (int i = 1; i <= 3; i++)
+			fails(f, id, NOW);
+	}
+	/* ten by themselves, one of the rest at once; the others when the day is over */
+	assert_int_equal(raw_number(f, "SELECT count(*) FROM event WHERE type = 'mail.stuck'"), 11);
+	assert_int_equal(raw_number(f, "SELECT count FROM alarm WHERE subject = 'onboarding'"), 5);
 }
 
 static void
@@ -149,6 +163,7 @@ main(void)
 		T(it_is_not_fetched_before_it_is_due_and_comes_after_what_never_failed),
 		T(of_those_that_failed_none_keeps_another_waiting_for_ever),
 		T(the_third_failure_is_told_once),
+		T(a_server_that_loses_all_mail_is_told_of_with_a_count),
 		T(a_mail_that_was_told_of_leaves_the_folder_good),
 	};
 
