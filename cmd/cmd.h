@@ -106,7 +106,8 @@ enum status	workers_run(struct app *);
 #define REPORT_WAITING	'w'	/* nothing new, but alive */
 #define WORKER_GAP_MS	1000	/* at least, from pass to pass: a server that keeps crying does not keep us busy */
 pid_t		worker_fork(const sigset_t *mask);	/* 0 in the child, which ends with its parent */
-enum status	worker_stay(struct app *, const struct mailbox_conf *);
+/* died: how the workers before it ended, more than once lately; else NULL. */
+enum status	worker_stay(struct app *, const struct mailbox_conf *, const char *died);
 enum status	tell_stay(struct app *, int wake);	/* enrich and notify, also when a byte comes from `wake` */
 void		worker_report(struct app *, char);
 /* Until the time is over, a stop is asked for or a byte comes from `wake` (-1: from nowhere). */

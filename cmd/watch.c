@@ -4,7 +4,7 @@
  * The supervisor holds the lock, and touches neither network nor mail. A worker tells through a pipe of its own what
  * it does, a byte each (cmd.h); what a mailbox's worker commits wakes the one that tells of it. A worker that dies is
  * started again, one that says nothing for long is killed first; the others never notice. All that a worker does is in
- * the database, so killing one loses nothing. Only while all of them say something is systemd's watchdog fed.
+ * the database, so killing one loses nothing. systemd's watchdog is fed while none is stuck and not all keep dying.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -36,7 +36,8 @@ struct job {
 	pid_t	pid;				/* 0: it does not run, and is started at start_ms */
 	int	report;				/* what it tells comes here */
 	int64_t	start_ms, started_ms, heard_ms;	/* clock_mono_ms() */
-	int	deaths;				/* lately */
+	int	deaths;				/* lately, */
+	char	died[64];			/* and how the last one came */
 	bool	failing;
 };
 
@@ -114,7 +115,7 @@ job_run(struct watch *w, const struct job *j, int report)
 	if (!j->box)
 		_exit((int)tell_stay(app, w->wake[0]));
 	close(w->wake[0]);
-	_exit((int)worker_stay(app, j->box));
+	_exit((int)worker_stay(app, j->box, j->deaths > 1 ? j->died : NULL));	/* once is no trouble */
 }
 
 static void
@@ -160,10 +161,15 @@ job_ended(struct watch *w, struct job *j, int how)
 		pause_ms *= 2;
 	j->deaths++;
 	j->start_ms = now_ms + (pause_ms < RESTART_MAX_MS ? pause_ms : RESTART_MAX_MS);
-	if (WIFSIGNALED(how))
+	if (WIFSIGNALED(how)) {
 		log_error("worker.killed", "worker", name, "signal", strsignal(WTERMSIG(how)), NULL);
-	else
+		snprintf(j->died, sizeof j->died, "was killed by SIG%s", sigabbrev_np(WTERMSIG(how)));
+	} else {
 		log_warn("worker.ended", "worker", name, "status", log_num(WEXITSTATUS(how)).s, NULL);
+		snprintf(j->died, sizeof j->died, "ended with status %d", WEXITSTATUS(how));
+	}
+	j->failing = true;
+	notify_say(w, "");
 }
 
 static int
@@ -288,7 +294,7 @@ jobs_tend(struct watch *w)
 {
 	const int64_t	now_ms = clock_mono_ms();
 	int64_t		next_ms = w->beat_ms;
-	bool		well = true;
+	bool		stuck = false, heard = false;
 
 	for (int i = 0; i < w->n; i++) {
 		struct job	*j = &w->jobs[i];
@@ -300,10 +306,11 @@ jobs_tend(struct watch *w)
 			kill(j->pid, SIGKILL);
 		if (j->pid == 0 && j->start_ms < next_ms)
 			next_ms = j->start_ms;
-		well = well && now_ms - j->heard_ms < STUCK_MS;
+		stuck = stuck || (j->pid > 0 && now_ms - since_ms >= STUCK_MS);
+		heard = heard || now_ms - j->heard_ms < STUCK_MS;
 	}
 	if (now_ms >= w->beat_ms) {
-		if (well) {
+		if (heard && !stuck) {	/* one that keeps dying must not cost the others their watch */
 			notify_say(w, "WATCHDOG=1\n");
 			db_lock_progress(w->app->lock);
 		}

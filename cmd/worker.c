@@ -210,8 +210,18 @@ between(struct app *app, const struct mailbox_conf *m, struct mailbox *box, bool
 	worker_pause(app, wait_ms, -1);
 }
 
+/* A mailbox whose worker keeps dying is in trouble like one whose server is away: someone must hear of it. */
+static void
+death_tell(struct db *db, const struct mailbox_conf *m, const char *died)
+{
+	struct err	e;
+
+	err_set(&e, ERR_RETRY, "its process %s, and again", died);
+	pass_failed(db, m, &e, clock_now_ms());
+}
+
 enum status
-worker_stay(struct app *app, const struct mailbox_conf *m)
+worker_stay(struct app *app, const struct mailbox_conf *m, const char *died)
 {
 	const struct reading_setup setup = ingest_setup(&app->set.sender, m->authserv, app->set.rules, &app->arena);
 	struct ingest	fresh = ingest_of(app, m), in = fresh;
@@ -223,6 +233,8 @@ worker_stay(struct app *app, const struct mailbox_conf *m)
 
 	if (db_open(app->set.database, DB_WRITE, &fresh.db, &e) == -1)
 		status = failed("database.failed", &e);
+	else if (died)
+		death_tell(fresh.db, m, died);
 	while (fresh.db && !stop_asked) {
 		const int64_t began_ms = clock_mono_ms();
 

@@ -569,6 +569,50 @@ def test_a_worker_that_dies_is_started_again_and_the_others_do_not_notice(world,
     assert second in workers and first not in workers and teller not in workers and len(workers) == 3
 
 
+@pytest.fixture
+def deadly(world):
+    """A world with a second mailbox, which works; the first one's worker waits for its server until it is killed."""
+    users = add_mailboxes(world, "second")
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        world.mailbox["url"] = f"imaps://localhost:{silent.getsockname()[1]}"
+        world.others_user = users["second"]
+        yield world
+
+
+def three_workers(running):
+    deadline = time.monotonic() + SOON
+    while len(running.workers()) < 3:  # asked all the time, so that one does not live long enough to say anything
+        assert time.monotonic() < deadline, running.text
+    return running.workers()
+
+
+def kill_first(running, times):
+    """Each new worker of the first mailbox, so many times in all."""
+    others = set(three_workers(running)[1:])
+    for n in range(1, times + 1):
+        os.kill((set(three_workers(running)) - others).pop(), signal.SIGKILL)
+        running.wait_line("worker.killed worker=onboarding", n)
+
+
+def test_a_worker_that_keeps_dying_is_told_as_a_failing_mailbox(deadly, watch):
+    running = watch(deadly)
+    kill_first(running, 2)
+    running.wait_line('mailbox.failing mailbox=onboarding error="its process was killed by SIGKILL')
+    running.wait_told("STATUS=2 mailboxes, 1 failing")
+    wait_announced(deadly, deliver(deadly, deadly.others_user))
+
+
+@pytest.mark.clock
+@pytest.mark.plain
+def test_a_worker_that_keeps_dying_does_not_stop_the_watchdog_of_the_others(deadly, watch):
+    """Twelve deaths take longer than a quarter of an hour, on a clock that runs 200 times as fast."""
+    running = watch(deadly, watchdog_s=30, env=fast_clock(200))
+    kill_first(running, 12)
+    fed = running.told.count("WATCHDOG=1")
+    three_workers(running)
+    assert running.told.count("WATCHDOG=1") > fed
+
+
 def test_when_the_supervisor_is_killed_nothing_of_it_goes_on(world, watch):
     running = watch(world)
     idling(world, running)
