@@ -119,6 +119,7 @@ struct http_net
 http_net_read(struct conf_node *node, const struct http_net *base)
 {
 	struct http_net	 net = {0};
+	struct conf_secret login;
 	const char	*proxy;
 
 	if (base != NULL)
@@ -130,8 +131,15 @@ http_net_read(struct conf_node *node, const struct http_net *base)
 	 * Not https://: libcurl 7.88 with GnuTLS then waits for bytes that it has read already (a TLS 1.3 ticket
 	 * before the answer, in one record of the proxy's), in every second request or so.
 	 */
-	if ((proxy = conf_url(node, "proxy", "http socks5h", CONF_OPTIONAL)) != NULL)
+	if ((proxy = conf_url(node, "proxy", "http socks5h", CONF_OPTIONAL)) != NULL) {
 		net.proxy = proxy;
+		net.proxy_login.name = NULL;
+	}
+	login = conf_secret(node, "proxy_login_file", CONF_OPTIONAL);
+	if (login.name != NULL && proxy == NULL)
+		conf_wrong(conf_of(node), conf_get(node, "proxy_login_file"), "there is no `proxy` beside it");
+	else if (login.name != NULL)
+		net.proxy_login = login;
 	no_proxy_read(node, &net);
 	dns_read(node, &net);
 	return net;
@@ -296,6 +304,36 @@ set_common(CURL *h, const struct http_net *net, const char *url, const char *pro
 	return rc;
 }
 
+/* Basic, or SOCKS 5's own; libcurl decodes what it is given as if it stood in a URL. */
+static int
+set_proxy_login(CURL *h, const struct http_net *net, const char *proxy, struct err *e)
+{
+	struct arena	 a = {0};
+	struct span	 rest, user;
+	const char	*text;
+	CURLcode	 rc = CURLE_OK;
+	int		 done = -1;
+
+	if (proxy == NULL || net->proxy_login.name == NULL)
+		return 0;
+	if (conf_secret_read(net->proxy_login, &a, &text, e) == -1)
+		goto out;
+	rest = span_of(text);
+	if (!span_cut(&rest, ':', &user) || user.n == 0 || span_find(rest, SPAN_LIT("\n"), 0) != -1) {
+		err_what(e, ERR_REJECT, ERR_CONFIG, "proxy_login_file '%s' is not user:password",
+		    net->proxy_login.name);
+	} else {
+		SET(CURLOPT_PROXYAUTH, (long)CURLAUTH_BASIC);
+		SET(CURLOPT_PROXYUSERNAME, http_segment(arena_textn(&a, user.p, user.n), &a));
+		SET(CURLOPT_PROXYPASSWORD, http_segment(rest.p, &a));
+		done = rc == CURLE_OK ? 0 : http_failed((int)rc, NULL, proxy, e);
+	}
+	explicit_bzero((char *)(uintptr_t)text, strlen(text));
+out:
+	arena_free(&a);
+	return done;
+}
+
 static const char *
 proxy_of(const struct http_net *net, const char *host)
 {
@@ -364,8 +402,9 @@ http_handle(const struct http_net *net, const char *url, void **names, struct er
 		goto out;
 	if ((h = curl_easy_init()) == NULL)
 		arena_no_memory();
-	if ((rc = set_common(h, net, url, proxy, protocol, list)) != CURLE_OK) {
+	if ((rc = set_common(h, net, url, proxy, protocol, list)) != CURLE_OK)
 		http_failed(rc, NULL, url, e);
+	if (rc != CURLE_OK || set_proxy_login(h, net, proxy, e) == -1) {
 		curl_easy_cleanup(h);
 		curl_slist_free_all(list);
 		h = NULL;
@@ -686,7 +725,7 @@ transfer_begin(struct transfer *t, const struct http_net *net, const struct http
 	if ((code = set_common(t->easy, net, req->url, proxy, "https", t->names)) != CURLE_OK ||
 	    (code = set_request(t)) != CURLE_OK)
 		return http_failed(code, NULL, req->url, e);
-	return 0;
+	return set_proxy_login(t->easy, net, proxy, e);
 }
 
 static void

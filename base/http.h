@@ -34,11 +34,15 @@ typedef int (*http_resolve_fn)(const char *const *servers, const char *host, str
 struct http_net {
 	const char	*ca_file;	/* NULL: the system's */
 	const char	*proxy;		/* NULL: none */
+	struct conf_secret proxy_login;	/* "user:password"; name NULL: none */
 	const char	*no_proxy;	/* comma-separated hosts; NULL: none */
 	const char	**dns;		/* "127.0.0.1@5353", NULL-ended; NULL: the system's */
 	http_resolve_fn	 resolve;	/* used if dns is set */
 };
-/* Reads ca_file, proxy, no_proxy, dns of a node (which may be NULL) over `base` (which may be NULL). */
+/*
+ * Reads ca_file, proxy, proxy_login_file, no_proxy, dns of a node (which may be NULL) over `base` (which may be
+ * NULL). A login is for the proxy that it stands beside, never for another.
+ */
 struct http_net	http_net_read(struct conf_node *, const struct http_net *base);
 
 struct http_header { const char *name, *value; };

@@ -84,6 +84,31 @@ warn_expires(struct check *c, const struct management_conf *api)
 		    clock_iso(api->expires_ms).s, management_keys_from(api->keys));
 }
 
+/* Each once where it is written: what a server takes over from `network` is not told again. */
+static void
+check_proxies(struct check *c)
+{
+	const struct settings	*s = &c->app->set;
+	const char		*all = s->net.proxy_login.name;
+
+	check_secret(c, "proxy_login_file", s->net.proxy_login);
+	for (int i = 0; i < s->mailbox_count; i++) {
+		const struct mailbox_conf *m = &s->mailboxes[i];
+
+		if (m->net.proxy_login.name != all)
+			check_secret(c, "proxy_login_file", m->net.proxy_login);
+		if (m->oauth && m->oauth->net.proxy_login.name != m->net.proxy_login.name)
+			check_secret(c, "proxy_login_file", m->oauth->net.proxy_login);
+	}
+	if (s->api.net.proxy_login.name != all)
+		check_secret(c, "proxy_login_file", s->api.net.proxy_login);
+	if (s->smtp.net.proxy_login.name != all)
+		check_secret(c, "proxy_login_file", s->smtp.net.proxy_login);
+	for (int i = 0; i < s->routes.endpoint_count; i++)
+		if (s->routes.endpoints[i].net.proxy_login.name != all)
+			check_secret(c, "proxy_login_file", s->routes.endpoints[i].net.proxy_login);
+}
+
 static void
 check_secrets(struct check *c)
 {
@@ -159,6 +184,7 @@ check_named(struct app *app)
 	struct check c = { .app = app };
 
 	check_secrets(&c);
+	check_proxies(&c);
 	check_rules(&c);
 	return c.problems;
 }

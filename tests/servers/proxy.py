@@ -99,7 +99,7 @@ class Gateway:
 
     def __init__(self, socks=False, login=None):
         self.socks, self.login = socks, login
-        self.asked, self.refused, self._open = [], 0, []
+        self.asked, self.refused, self.logins, self._open = [], 0, [], []
         self._server = socket.create_server(("127.0.0.1", 0))
         self.url = f"{'socks5h' if socks else 'http'}://localhost:{self._server.getsockname()[1]}"
         threading.Thread(target=self._accept, daemon=True).start()
@@ -131,6 +131,7 @@ class Gateway:
             request += client.recv(1) or b"\r\n\r\n"
         method, target, _ = request.split(b"\r\n")[0].decode().split(" ")
         told = [line.split(b" ")[2] for line in request.split(b"\r\n") if line.lower().startswith(b"proxy-authorization: basic ")]
+        self.logins += told
         if method != "CONNECT" or self.login and told != [base64.b64encode(self.login.encode())]:
             self.refused += 1
             client.sendall(b"HTTP/1.1 407 Who are you\r\nProxy-Authenticate: Basic realm=\"t\"\r\nContent-Length: 0\r\n\r\n")

@@ -79,6 +79,48 @@ def test_a_server_may_have_a_proxy_of_its_own(named, server):
         assert set(proxy.asked) == set(hosts(named).values()) - set(own.asked)
 
 
+LOGIN = "us%41r:canary p%40ss:w/ord"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_proxy_may_want_a_login(named, kind):
+    with Gateway(**KINDS[kind], login=LOGIN) as proxy:
+        named.config["network"]["proxy"] = proxy.url
+        result = named.run("run")
+        assert "imap.test" in result.err and proxy.asked == [] and proxy.refused > 0
+        refused = proxy.refused
+        named.config["network"]["proxy_login_file"] = named.secret("proxy.login", LOGIN)
+        result = named.run("run")
+        assert result.status == 0 and len(named.received("approval.confirmed")) == 1
+        assert set(proxy.asked) == set(hosts(named).values()) and proxy.refused == refused
+        assert named.run("check", "--online").status == 0
+        for text in (named.database.read_bytes(), result.err.encode()):
+            assert b"canary p" not in text
+
+
+def test_a_login_is_told_to_its_own_proxy_only(named):
+    with Gateway(login=LOGIN) as proxy, Gateway() as own:
+        named.config["network"].update(proxy=proxy.url, proxy_login_file=named.secret("proxy.login", LOGIN))
+        section(named, "api")["proxy"] = own.url
+        assert told(named) and own.asked and own.logins == [] and proxy.logins
+
+
+@pytest.mark.parametrize("text", [None, "nobody", ":password"])
+def test_a_proxy_login_that_is_none_is_status_14_and_is_told(named, text):
+    with Gateway(login=LOGIN) as proxy:
+        named.config["network"].update(proxy=proxy.url, proxy_login_file=str(named.dir / "proxy.login"))
+        if text:
+            named.secret("proxy.login", text)
+        result = named.run("check", "--online")
+        assert result.status == 14 and "proxy_login_file" in result.out + result.err and proxy.asked == []
+
+
+def test_a_proxy_login_without_a_proxy_is_refused(world):
+    world.config["network"]["proxy_login_file"] = world.secret("proxy.login", LOGIN)
+    result = world.run("check")
+    assert result.status == 14 and "there is no `proxy` beside it" in result.err
+
+
 @pytest.mark.parametrize("server", NAMES)
 def test_hosts_of_no_proxy_are_reached_without_it(named, tmp_path, server):
     with Gateway() as proxy, Dns(tmp_path, {name: "127.0.0.1" for name in ALL}) as dns:
