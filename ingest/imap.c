@@ -2,7 +2,6 @@
 #include "ingest/imap.h"
 
 #include <libetpan/libetpan.h>
-#include <libetpan/mailimap_id.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -318,7 +317,6 @@ imap_capabilities(struct imap *im, struct arena *a, const char **text, struct er
 static bool
 id_say(struct imap *im)
 {
-	char *name = NULL, *version = NULL;
 	struct imap_can can;
 	struct err ignored;
 	int code;
@@ -327,10 +325,10 @@ id_say(struct imap *im)
 		return false;
 	im->known = true;
 	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
-	code = mailimap_id_basic(im->session, "approvals", APPROVALS_VERSION, &name, &version);
-	free(name);
-	free(version);
-	im->broken = !imap_is_done(code) && code != MAILIMAP_ERROR_EXTENSION;
+	/* mailimap_id_basic() leaks what it says */
+	code = mailimap_custom_command(im->session,
+	    "ID (\"name\" \"approvals\" \"version\" \"" APPROVALS_VERSION "\")");
+	im->broken = !imap_is_done(code) && code != MAILIMAP_ERROR_CUSTOM_COMMAND;
 	return imap_is_done(code);
 }
 
