@@ -46,6 +46,7 @@ reject8bit: no
 munge8bit: no
 servername: localhost
 maxlogins_per_user: 0
+imapidlepoll: 1
 sieveuserhomedir: no
 sievedir: {dir}/sieve
 """
