@@ -43,7 +43,7 @@ CMD	:= $(wildcard cmd/*.c)
 UNIT	:= $(wildcard tests/unit/test_*.c)
 OBJ	:= $(SRC:%.c=$(BUILD)/%.o)
 TESTS	:= $(UNIT:tests/unit/%.c=$(BUILD)/tests/%)
-FUZZ	:= message html document extract rules answers sender guard
+FUZZ	:= message html document extract rules answers sender guard reply
 STOPPER	:= $(BUILD)/tests/stopper
 ASK	:= $(BUILD)/tests/ask
 REPLAY	:= $(FUZZ:%=$(BUILD)/tests/replay-%)

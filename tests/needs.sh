@@ -12,7 +12,7 @@ libgmime-3.0-dev libgumbo-dev libyaml-dev libopendkim-dev libunbound-dev libsecc
 DEMO="$BUILD dovecot-imapd python3 python3-aiosmtpd openssl procps"
 TEST="$DEMO libcmocka-dev python3-pytest libfaketime strace dnsmasq-base libsystemd0 python3-dkim python3-nacl python3-yaml ca-certificates"
 BENCH="$BUILD python3 util-linux libmime-tools-perl"
-LINT="$BUILD clang clang-tidy clang-format shellcheck mandoc git"
+LINT="$BUILD clang clang-tidy clang-format shellcheck mandoc git python3-yaml"
 PCRE2_FIXED=10.42-1+deb12u2 # Debian 12 shipped 10.42-1, with holes that u2 closes
 
 say() { printf 'needs: %s\n' "$*" >&2; }
@@ -156,7 +156,7 @@ case $what in
         (need_npm tests/bench) || say 'no packages of npm: their parsers are not run'
         ;;
     cyrus) need_cyrus ;;
-    lint) need "$LINT" 'clang clang-tidy clang-format shellcheck mandoc git' '' ;;
+    lint) need "$LINT" 'clang clang-tidy clang-format shellcheck mandoc git' 'yaml' ;;
     as-root)
         shift
         install_as_root "$@"

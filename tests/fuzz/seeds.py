@@ -6,10 +6,13 @@ import email
 import email.policy
 import hashlib
 import html.parser
+import json
 import pathlib
 import re
 import struct
 import sys
+
+import yaml
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 MAX_BYTES = 8192
@@ -76,6 +79,34 @@ def guard():
         yield b"\x10\0" + bytes([7 * n]) + text
 
 
+def replies():
+    """Every example of the Management API's description, after the byte that says what was asked."""
+    document = yaml.safe_load((ROOT / "tests" / "management-openapi.yaml").read_text(encoding="utf-8"))
+
+    def values(node):
+        if isinstance(node, dict):
+            for key, value in node.items():
+                if key == "examples" and isinstance(value, dict):
+                    yield from (example["value"] for example in value.values())
+                else:
+                    yield from values(value)
+        elif isinstance(node, list):
+            for value in node:
+                yield from values(value)
+
+    paths = document["paths"]
+    kinds = {0: ["/management/v1/sales-units/{msn}"], 1: ["/management/v1/merchants/{scheme}/{id}"],
+        2: ["/management/v1/sales-units", "/management/v1/merchants/{scheme}/{id}/sales-units"],
+        3: ["/management/v2/product-orders", "/management/v2/product-orders/{productOrderId}/details"],
+        4: ["/accesstoken/get", "/miami/v1/token"]}
+    for kind, names in kinds.items():
+        for name in names:
+            for value in values(paths[name]):
+                yield bytes([kind]) + json.dumps(value, ensure_ascii=False).encode()
+    for value in values(document["components"]["responses"]):
+        yield b"\5" + (value if isinstance(value, str) else json.dumps(value)).encode()
+
+
 def rules():
     """The shipped file is far past MAX_BYTES: its sections, cut short where a line ends."""
     source = (ROOT / "rules" / "vipps-mobilepay.yaml").read_text(encoding="utf-8")
@@ -114,7 +145,7 @@ def mails():
 
 def main(folder):
     seeds = list(mails()) + [("rules", seed) for seed in rules()] + [("answers", seed) for seed in answers()] + [
-        ("guard", seed) for seed in guard()]
+        ("guard", seed) for seed in guard()] + [("reply", seed) for seed in replies()]
     for target, seed in seeds:
         (folder / target).mkdir(parents=True, exist_ok=True)
         if len(seed) <= MAX_BYTES:
