@@ -148,7 +148,7 @@ lint:	# house rules, clang-tidy, shellcheck, mandoc
 	$(MAKE) $(BUILD)/schema.inc
 	tests/lint.sh
 
-bench: bench-read bench-mailbox
+bench: bench-read bench-mailbox bench-enrich
 bench-read:	# mails per second on one core, beside GMime alone and other parsers (minutes; nothing is asserted)
 	tests/needs.sh bench
 	$(MAKE) $(JOBS) all $(BUILD)/bench/children $(BUILD)/bench/gmime
@@ -157,6 +157,11 @@ bench-mailbox:	# a pass over 10,000 mails and one that finds nothing new, beside
 	tests/needs.sh bench
 	$(MAKE) $(JOBS) all $(BUILD)/bench/login
 	BUILD=$(BUILD) $(PYTHON) tests/bench/mailbox.py
+
+bench-enrich:	# enrich of 2,000 claims beside a bare libcurl multi loop with the same requests (a minute; nothing is asserted)
+	tests/needs.sh bench
+	$(MAKE) $(JOBS) all $(BUILD)/bench/multi
+	BUILD=$(BUILD) $(PYTHON) tests/bench/enrich.py
 
 demo:	# the main job, on private servers, in about a minute
 	tests/needs.sh demo
@@ -177,5 +182,5 @@ install: all
 clean:
 	rm -rf build
 -include $(OBJ:.o=.d) $(CMD:%.c=$(BUILD)/%.d) $(BUILD)/read/main.d $(TESTS:=.d)
-.PHONY: force all unit check check-servers $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read bench-mailbox demo install clean
+.PHONY: force all unit check check-servers $(SYSTEM) check-kill fuzz fuzz-corpus fuzzers lint bench bench-read bench-mailbox bench-enrich demo install clean
 .DELETE_ON_ERROR:

@@ -9,10 +9,10 @@
 #include "store/budget.h"
 #include "store/event.h"
 
-#define ENRICH_BATCH		64	/* claims listed at a time: others change the queue, too */
-#define ENRICH_HANDS		128	/* claims asked about at once; management bounds what is on its way */
-#define ENRICH_GATHER		32	/* answered claims written in one transaction */
-#define ENRICH_GATHER_MS	200	/* and how long one waits for others */
+#define ENRICH_BATCH		256	/* claims listed at a time: others change the queue, too */
+#define ENRICH_HANDS		512	/* claims in hand, 20 KiB each; management bounds what is on its way */
+#define ENRICH_GATHER		256	/* answered claims written in one transaction: each waits for the disk five times */
+#define ENRICH_GATHER_MS	1000	/* and how long one waits for others */
 #define ENRICH_PASS_MS		(5 * CLOCK_MINUTE)
 #define ENRICH_TELL_MS		(4 * CLOCK_HOUR)	/* claim.pending is told after this */
 #define ENRICH_LOOK		1000	/* pending claims looked at in a pass, to tell of them */
@@ -238,7 +238,17 @@ asking_free(struct asking *as)
 	}
 }
 
-/* One due claim: settled where there is nothing to ask, else asked about. */
+/* Ready to be written. */
+static void
+answered_put(struct pass *p, struct asking *as)
+{
+	as->next = p->answered;
+	p->answered = as;
+	if (p->answered_count++ == 0)
+		p->gather_ms = clock_mono_ms();
+}
+
+/* One due claim: asked about, unless there is nothing to ask. */
 static int
 claim_take(struct pass *p, int64_t id, struct err *e)
 {
@@ -250,9 +260,8 @@ claim_take(struct pass *p, int64_t id, struct err *e)
 	if (claim_get(p->en->db, id, &as->arena, &as->c, e) == -1)
 		goto out;
 	if (p->en->conf->none || !decide_askable(&as->c)) {
-		rc = enrich_settle(p->en, id, NULL, NULL, e);
-		db_lock_progress(p->en->lock);
-		goto out;
+		answered_put(p, as);
+		return 0;
 	}
 	if (api_need(p, e) == -1)
 		goto out;
@@ -336,10 +345,7 @@ question_back(struct pass *p, struct question *q)
 		at = &(*at)->next;
 	*at = as->next;
 	p->asked_count--;
-	as->next = p->answered;
-	p->answered = as;
-	if (p->answered_count++ == 0)
-		p->gather_ms = clock_mono_ms();
+	answered_put(p, as);
 }
 
 /* Inside the transaction. What the API would not say counts as no question: the 14 days stand still. */
@@ -349,7 +355,8 @@ asking_write(struct pass *p, const struct asking *as, struct err *e)
 	struct enrich *en = p->en;
 
 	if (as->failed == NULL)
-		return claim_settle_now(en, as->c.id, &as->unit.unit, asking_merchant(as), e);
+		return claim_settle_now(en, as->c.id, as->unit_asked ? &as->unit.unit : NULL,
+		    asking_merchant(as), e);
 	if (as->failed->tries == 0 || p->wish_ms > 0)
 		return 0;
 	/* To the end of the queue, so that a claim that always fails does not stop the others. */
