@@ -373,3 +373,36 @@ BEGIN UPDATE budget SET used = used - length(old.zstd) WHERE name = 'kept-bytes'
 CREATE TRIGGER mail_bytes_changed AFTER UPDATE ON mail_bytes
 BEGIN UPDATE budget SET used = used - iif(old.trusted, 0, length(old.zstd))
 	+ iif(new.trusted, 0, length(new.zstd)) WHERE name = 'kept-bytes'; END;
+
+-- ---------------------------------------------------------------- what the API's own lists showed (store/unit.h)
+
+CREATE TABLE unit (
+	key		TEXT PRIMARY KEY,	-- personal: the MSN without leading zeros: a list may send it as a number
+	msn		TEXT NOT NULL,		-- personal
+	name		TEXT,			-- personal
+	org_scheme	TEXT,
+	org_number	TEXT,			-- personal
+	merchant_name	TEXT,			-- personal
+	country		TEXT,
+	first_ms	INTEGER NOT NULL,	-- when a list first showed it
+	last_ms		INTEGER NOT NULL,	-- when the list of units last did; 0: never
+	ordered		INTEGER NOT NULL DEFAULT 0 CHECK (ordered IN (0, 1)),	-- a completed product order names it
+	quiet		TEXT CHECK (quiet IN ('baseline', 'forgotten')),	-- why nothing is told of it; NULL: it is
+	asked_ms	INTEGER,		-- when the API was asked about it alone
+	found		INTEGER NOT NULL DEFAULT 1 CHECK (found IN (0, 1)),	-- and what it said
+	told_ms		INTEGER			-- when approval.missing-mail was told
+) STRICT, WITHOUT ROWID;
+CREATE INDEX unit_last ON unit (last_ms);
+CREATE INDEX approval_msn ON approval (ltrim(msn, '0'));
+CREATE INDEX claim_msn ON claim (ltrim(msn, '0')) WHERE trusted = 1;
+
+CREATE TABLE untold (				-- approvals recorded without a mail, and not told as confirmed
+	approval_id	INTEGER PRIMARY KEY REFERENCES approval (id)
+) STRICT;
+
+CREATE TABLE product_order (
+	id		TEXT PRIMARY KEY,
+	status		TEXT NOT NULL,		-- the API's word; LOST: it knows the order no longer
+	seen_ms		INTEGER NOT NULL,
+	told		INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0, 1))	-- that it ended, or it is not to be
+) STRICT, WITHOUT ROWID;

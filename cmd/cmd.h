@@ -20,6 +20,7 @@
 #include "ingest/ingest.h"
 #include "ingest/mailbox.h"
 #include "ingest/management.h"
+#include "ingest/reconcile.h"
 #include "notify/email.h"
 #include "notify/route.h"
 #include "store/db.h"
@@ -56,6 +57,7 @@ struct settings {
 	const char		**rules;	/* NULL-ended paths */
 	struct limits_conf	 limits;
 	struct management_conf	 api;
+	struct reconcile_conf	 reconcile;
 	struct smtp_conf	 smtp;
 	struct routes		 routes;
 };
@@ -75,6 +77,7 @@ struct app {
 	int		 jobs;		/* mailboxes at once */
 	bool		 staying;	/* a worker of watch: a quiet pass is not worth a line */
 	int		 report;	/* and where it tells what it does */
+	bool		 api_fails, api_away;	/* as enrich met it: in part, as a whole */
 	struct management *api;		/* that it keeps from pass to pass; NULL: not yet asked */
 };
 
@@ -123,6 +126,7 @@ enum status	cmd_log(struct app *, int, char **);
 enum status	cmd_mail(struct app *, int, char **);
 enum status	cmd_show(struct app *, int, char **);
 enum status	cmd_review(struct app *, int, char **);
+enum status	cmd_reconcile(struct app *, int, char **);
 enum status	cmd_rules(struct app *, int, char **);
 enum status	cmd_oauth(struct app *, int, char **);
 enum status	cmd_check(struct app *, int, char **);

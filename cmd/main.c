@@ -55,6 +55,8 @@ static const struct command {
 	    "           | accept ID... --why TEXT [--although-disputed] [--by NAME]\n"
 	    "           | reject ID... --why TEXT [--by NAME] | show [--format text|json] ID",
 	    "what waits for a person; decide about it" },
+	{ "reconcile", cmd_reconcile, NEED_CONF | NEED_WRITE | NEED_STOP, "[--new] [--believe] [--format table|json|ndjson]",
+	    "what the Management API knows and the log does not, and the reverse" },
 	{ "rules",  cmd_rules,  NEED_RULES, "test [--why] [--format table|ndjson] MAIL... | check [FILE...]",
 	    "what saved mails yield, and why or why not; whether rules are right" },
 	{ "oauth",  cmd_oauth,  NEED_CONF, "login MAILBOX", "sign in to a mailbox: its first refresh token" },

@@ -9,6 +9,8 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "ingest/enrich.h"
+#include "ingest/reconcile.h"
+#include "ingest/unproven.h"
 #include "notify/notify.h"
 #include "store/alarm.h"
 #include "store/claim.h"
@@ -39,11 +41,13 @@ static enum status
 enrich_part(struct app *app)
 {
 	struct enrich	en = { .db = app->db, .lock = app->lock, .conf = &app->set.api, .stop = &stop_asked,
-	    .now_ms = clock_now_ms(), .keep = app->staying ? &app->api : NULL };
+	    .now_ms = clock_now_ms(), .keep = &app->api };
 	struct err	e;
 	enum status	status = STATUS_DONE;
 
-	if (enrich_pass(&en, &e) == -1) {
+	app->api_fails = enrich_pass(&en, &e) == -1;
+	app->api_away = app->api_fails && en.confirmed + en.evidence + en.pending + en.waiting == 0;
+	if (app->api_fails) {
 		status = status_of(&e);
 		if (e.what == ERR_DATABASE || e.what == ERR_CONFIG || e.kind == ERR_FATAL ||
 		    (e.what == ERR_STOPPED && !stop_asked))	/* the API's own failures enrich_pass() tells */
@@ -51,9 +55,39 @@ enrich_part(struct app *app)
 		else if (status == STATUS_PARTLY && en.failing_ms < TROUBLE_LONG_MS)
 			status = STATUS_DONE;	/* a blip: the next pass asks again */
 	}
+	if (app->set.sender.accept_api && !app->api_fails && unproven_pass(&en, &e) == -1 && !stop_asked)
+		status = status_worse(status, failed("enrich.failed", &e));
 	(app->staying && en.asked == 0 ? log_debug : log_info)("enrich.done", "asked", log_num(en.asked).s, "confirmed", log_num(en.confirmed).s, "evidence",
 	    log_num(en.evidence).s, "pending", log_num(en.pending).s, "waiting", log_num(en.waiting).s, NULL);
 	return status_worse(status, en.waiting > 0 ? STATUS_PARTLY : STATUS_DONE);
+}
+
+/* Last of what asks the API, and never long: nobody who is confirmed waits for it. */
+static enum status
+reconcile_part(struct app *app)
+{
+	struct reconcile rc = { .db = app->db, .lock = app->lock, .api = &app->set.api, .conf = &app->set.reconcile,
+	    .stop = &stop_asked, .now_ms = clock_now_ms(), .keep = &app->api, .others_fail = app->api_fails };
+	struct err	 e;
+	enum status	 status = STATUS_DONE;
+	bool		 due = false;
+
+	if (app->api_away)
+		return STATUS_DONE;	/* enrich said so */
+	if (reconcile_is_due(&rc, &due, &e) == -1)
+		return failed("reconcile.failed", &e);
+	if (!due)
+		return STATUS_DONE;
+	if (reconcile_pass(&rc, &e) == -1) {
+		status = status_of(&e);
+		if (e.what == ERR_DATABASE || e.what == ERR_CONFIG || e.kind == ERR_FATAL)
+			log_error("reconcile.failed", "error", e.msg, NULL);
+		else if (status == STATUS_PARTLY && rc.failing_ms < TROUBLE_LONG_MS)
+			status = STATUS_DONE;	/* as enrich's */
+	}
+	log_info("reconcile.done", "units", log_num(rc.units).s, "orders", log_num(rc.orders).s, "asked",
+	    log_num(rc.asked).s, "missing", log_num(rc.told).s, "recorded", log_num(rc.recorded).s, NULL);
+	return status;
 }
 
 static enum status
@@ -89,10 +123,10 @@ parts_run(struct app *app, enum status (*const *parts)(struct app *))
 	if (changed_tell(app, clock_now_ms(), &e) == -1)
 		return failed("database.failed", &e);
 	for (; *parts && app->db; parts++) {
-		if (stop_asked)
-			return status_worse(status, STATUS_STOPPED);
-		status = status_worse(status, (*parts)(app));
+		status = status_worse(status, stop_asked ? STATUS_STOPPED : (*parts)(app));
 	}
+	management_close(app->api);
+	app->api = NULL;
 	return status;
 }
 
@@ -120,7 +154,8 @@ jobs_option(struct app *app, int argc, char **argv)
 enum status
 cmd_run(struct app *app, int argc, char **argv)
 {
-	static enum status (*const parts[])(struct app *) = { ingest_part, enrich_part, notify_part, NULL };
+	static enum status (*const parts[])(struct app *) = { ingest_part, enrich_part, reconcile_part,
+		notify_part, NULL };
 
 	return jobs_option(app, argc, argv) == -1 ? STATUS_USAGE : parts_run(app, parts);
 }
@@ -164,6 +199,8 @@ tell_pass(struct app *app, int64_t now_ms)
 	if (alarm_days_over(app->db, now_ms, &e) == -1)
 		return failed("database.failed", &e);
 	status = enrich_part(app);
+	if (!stop_asked && app->db)
+		status = status_worse(status, reconcile_part(app));
 	return stop_asked ? status : status_worse(status, notify_part(app));
 }
 

@@ -156,6 +156,7 @@ settings_read(const char *path, enum settings_part part, struct arena *a, struct
 		s->poll_ms = poll_read(root, POLL_MS);
 		mailboxes_read(c, root, a, s);
 		management_conf_read(root, &s->net, &s->api);
+		reconcile_conf_read(root, &s->reconcile);
 		smtp_conf_read(root, &s->net, &s->smtp);
 		routes_conf_read(root, &s->net, a, &s->routes);
 		if (part == SETTINGS_CHECK)

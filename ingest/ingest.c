@@ -48,7 +48,7 @@ accept_read(struct conf_node *sender, struct sender_conf *c)
 
 	c->accept_authentication_results = c->accept_dkim = list == NULL;
 	if (list != NULL && words[0] == NULL)
-		conf_wrong(conf_of(list), list, "accepts no proof: name dkim, authentication-results or both");
+		conf_wrong(conf_of(list), list, "accepts no proof: name dkim, authentication-results, api or several");
 	for (int i = 0; words[i] != NULL; i++) {
 		struct conf_node *at = conf_is_list(list) ? conf_item(list, i) : list;
 
@@ -57,10 +57,9 @@ accept_read(struct conf_node *sender, struct sender_conf *c)
 		else if (strcmp(words[i], "dkim") == 0)
 			c->accept_dkim = true;
 		else if (strcmp(words[i], "api") == 0)
-			conf_wrong(conf_of(at), at, "\"%s\" is not supported by this version; "
-			    "dkim and authentication-results are", words[i]);
+			c->accept_api = true;
 		else
-			conf_wrong(conf_of(at), at, "\"%s\" is no proof; dkim and authentication-results are",
+			conf_wrong(conf_of(at), at, "\"%s\" is no proof; dkim, authentication-results and api are",
 			    words[i]);
 	}
 }

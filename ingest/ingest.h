@@ -19,6 +19,7 @@
 struct sender_conf {
 	const char	**domains, **from, **authserv_ids, **forwarders;	/* NULL-ended */
 	bool		 accept_authentication_results, accept_dkim;
+	bool		 accept_api;	/* the API's full agreement about a new unit (ingest/unproven.h) */
 	int64_t		 max_age_ms;
 };
 void	sender_conf_read(struct conf_node *root, struct sender_conf *);

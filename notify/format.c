@@ -143,6 +143,8 @@ static const struct { const char *type, *words; } happenings[] = {
 	{ "endpoint.disabled", "Endpoint was disabled" },
 	{ "endpoint.recovered", "Endpoint works again" },
 	{ "config.changed", "Configuration, rules or program changed" },
+	{ "order.expired", "A product order expired" },
+	{ "order.rejected", "A product order was rejected" },
 	{ "history.loaded", "Old mail was recorded, and is not announced" },
 	{ "mail.unmatched", "No rule knows a proven mail" },
 	{ "mail.quarantined", "A mail could not be read" },

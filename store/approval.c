@@ -92,6 +92,30 @@ approval_add(struct db *db, const struct claim *c, const struct approval_facts *
 	return got == 1 ? 0 : -1;
 }
 
+/*
+ * The first mail for an approval that was recorded without one: it is from then on as if the mail had made it. *tell:
+ * nobody was told of it yet.
+ */
+static int
+approval_first_mail(struct db *db, const struct claim *c, struct approval *p, bool *tell, struct arena *a, struct err *e)
+{
+	bool from = c->sender_domain != NULL && c->sender_domain[0] != '\0';
+	int64_t id = p->id;
+	int first, told = 0;
+
+	first = sql_run(db, SQL_APPROVAL_MAIL, ARGS(arg_int(id), arg_time(c->received_ms),
+	    arg_text(c->mailbox), arg_text(c->message_id), arg_text(from ? c->sender_domain : NULL),
+	    arg_text(c->proof)), e);
+	if (first >= 0 && !c->history)
+		told = sql_run(db, SQL_APPROVAL_TELL, ARGS(arg_int(id)), e);
+	if (first < 0 || told < 0)
+		return -1;
+	*tell = told == 1;
+	if (first == 0)
+		return 0;
+	return approval_find(db, SQL_APPROVAL_BY_ID, ARGS(arg_int(id)), a, p, e) == 1 ? 0 : -1;
+}
+
 /* approval.confirmed, or evidence.added with the mail that says the same once more. */
 static int
 approval_event(struct db *db, const struct claim *c, const struct approval *p, bool made,
@@ -131,6 +155,7 @@ approval_confirm(struct db *db, const struct claim *c, const struct approval_fac
 	    ARGS(arg_text(c->org_scheme), arg_text(c->org_number), arg_text(c->msn));
 	struct arena a = {0};
 	struct approval p;
+	bool tell = true;
 	int got, rc = -1;
 
 	*made = false;
@@ -144,7 +169,7 @@ approval_confirm(struct db *db, const struct claim *c, const struct approval_fac
 			goto out;
 		got = approval_find(db, SQL_APPROVAL_BY_KEY, key, &a, &p, e);
 	}
-	if (got != 1)
+	if (got != 1 || (!*made && approval_first_mail(db, c, &p, &tell, &a, e) != 0))
 		goto out;
 	got = sql_run(db, SQL_CLAIM_CONFIRM,
 	    ARGS(arg_int(c->id), arg_text(f->api), arg_int(now_ms), arg_int(p.id),
@@ -158,10 +183,38 @@ approval_confirm(struct db *db, const struct claim *c, const struct approval_fac
 	if (sql_run(db, SQL_CLAIM_SUPERSEDE, ARGS(arg_text(c->org_scheme), arg_text(c->org_number),
 		arg_text(c->msn), arg_int(c->id), arg_int(now_ms), arg_int(p.id)), e) < 0)
 		goto out;
-	rc = approval_event(db, c, &p, *made, now_ms, &a, e);
+	rc = approval_event(db, c, &p, tell, now_ms, &a, e);
 out:
 	arena_free(&a);
 	return rc;
+}
+
+int
+approval_record(struct db *db, const struct claim *key, const struct approval_facts *f, bool tell,
+    int64_t now_ms, bool *made, struct arena *a, const char **apr, struct err *e)
+{
+	const struct sql_arg *by =
+	    ARGS(arg_text(key->org_scheme), arg_text(key->org_number), arg_text(key->msn));
+	const struct claim bare = {.org_scheme = key->org_scheme, .org_number = key->org_number,
+	    .msn = key->msn, .country = key->country};
+	struct approval p;
+	int got = approval_find(db, SQL_APPROVAL_BY_KEY, by, a, &p, e);
+
+	*made = got == 0;
+	if (got == 0 && approval_add(db, &bare, f, "management-api", now_ms, e) == 0)
+		got = approval_find(db, SQL_APPROVAL_BY_KEY, by, a, &p, e);
+	if (got != 1)
+		return -1;
+	*apr = p.apr;
+	if (!*made)
+		return 0;
+	if (sql_run(db, SQL_CLAIM_SUPERSEDE, ARGS(arg_text(bare.org_scheme), arg_text(bare.org_number),
+		arg_text(bare.msn), arg_int(0), arg_int(now_ms), arg_int(p.id)), e) < 0)
+		return -1;
+	if (!tell)
+		return sql_write(db, SQL_APPROVAL_UNTOLD, ARGS(arg_int(p.id)), e);
+	return event_add(db, &(struct event_new){.type = "approval.confirmed", .ref = p.apr,
+	    .cause = "reconcile", .data = approval_json(&p)}, now_ms, e);
 }
 
 /* ---------------------------------------------------------------- JSON */

@@ -40,6 +40,14 @@ struct approval_facts {
 int	approval_confirm(struct db *, const struct claim *, const struct approval_facts *,
 	    const char *confirmed_by, int64_t now_ms, bool *made, struct err *);
 
+/*
+ * Inside the caller's transaction: what the API says of a unit without a mail becomes an approval, confirmed by
+ * management-api. key: its organisation, MSN and country; the rest is not looked at. If `tell`, as approval.confirmed
+ * too; else a later mail for it is what confirms it for everyone. *apr: its public id; *made is false if there was one.
+ */
+int	approval_record(struct db *, const struct claim *key, const struct approval_facts *, bool tell, int64_t now_ms,
+	    bool *made, struct arena *, const char **apr, struct err *);
+
 /* ERR_REJECT if there is none. By public id ("apr_..."). */
 int	approval_get(struct db *, const char *apr, struct arena *, struct approval *, struct err *);
 

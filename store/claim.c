@@ -1,5 +1,6 @@
 #include <string.h>
 
+#include "base/clock.h"
 #include "store/claim.h"
 #include "store/event.h"
 #include "store/sql.h"
@@ -110,6 +111,30 @@ claim_due(struct db *db, int64_t now_ms, int64_t *ids, int max, int *n, struct e
 	while ((got = sql_next(&r, e)) == 1)
 		ids[(*n)++] = row_int(&r);
 	return got;
+}
+
+int
+claim_unproven(struct db *db, int64_t now_ms, int64_t since_ms, int64_t *ids, int max, int *n,
+    struct err *e)
+{
+	struct row r;
+	int got;
+
+	*n = 0;
+	if (sql_open(db, SQL_CLAIM_UNPROVEN,
+		ARGS(arg_int(now_ms), arg_int(since_ms), arg_int(CLOCK_HOUR + CLOCK_MINUTE),
+		    arg_int(6 * CLOCK_HOUR), arg_int(CLOCK_DAY), arg_int(max)),
+		&r, e) != 0)
+		return -1;
+	while ((got = sql_next(&r, e)) == 1)
+		ids[(*n)++] = row_int(&r);
+	return got;
+}
+
+int
+claim_unproven_asked(struct db *db, int64_t id, struct err *e)
+{
+	return sql_write(db, SQL_CLAIM_UNPROVEN_ASKED, ARGS(arg_int(id)), e);
 }
 
 int

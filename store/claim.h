@@ -49,6 +49,13 @@ int	claim_add(struct db *, const struct claim *, const char *cause, int64_t now_
 int	claim_get(struct db *, int64_t id, struct arena *, struct claim *, struct err *);
 /* Up to `max` pending claims that are due, those of new mail before history, oldest first. */
 int	claim_due(struct db *, int64_t now_ms, int64_t *ids, int max, int *n, struct err *);
+/*
+ * Claims of unproven mail, held and made after since_ms, that the API is to be asked about by itself: at once, after an hour,
+ * after six (ingest/unproven.h). claim_unproven_asked(): it was, in the caller's transaction.
+ */
+#define CLAIM_UNPROVEN_MAX 200	/* looked at in a pass: more are a flood, which the budget does not ask about anyway */
+int	claim_unproven(struct db *, int64_t now_ms, int64_t since_ms, int64_t *ids, int max, int *n, struct err *);
+int	claim_unproven_asked(struct db *, int64_t id, struct err *);
 /* When the next one that is not due yet will be; 0: there is none. */
 int	claim_next(struct db *, int64_t now_ms, int64_t *next_ms, struct err *);
 /* Claims of a mail, or of an approval (the other id 0), by id. */

@@ -18,6 +18,7 @@ static const struct {
 	bool		 stranger;	/* anybody can bring it about: nothing was proven */
 } types[] = {
 	{ "approval.confirmed", SEVERITY_INFO, false },
+	{ "approval.missing-mail", SEVERITY_ATTENTION, false },
 	{ "evidence.added", SEVERITY_INFO, false },
 	{ "claim.pending", SEVERITY_ATTENTION, false },
 	{ "claim.held", SEVERITY_ATTENTION, false },
@@ -40,6 +41,8 @@ static const struct {
 	{ "endpoint.disabled", SEVERITY_URGENT, false },
 	{ "endpoint.recovered", SEVERITY_INFO, false },
 	{ "history.loaded", SEVERITY_INFO, false },
+	{ "order.expired", SEVERITY_INFO, false },
+	{ "order.rejected", SEVERITY_INFO, false },
 	{ "config.changed", SEVERITY_INFO, false },
 };
 

@@ -93,6 +93,16 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" ALTER TABLE epoch ADD COLUMN screen TEXT;"
 	" ALTER TABLE folder ADD COLUMN junk INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1));"
 	" ALTER TABLE approval ADD COLUMN junk INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1));"
+	" CREATE TABLE unit (key TEXT PRIMARY KEY, msn TEXT NOT NULL, name TEXT, org_scheme TEXT,"
+	" org_number TEXT, merchant_name TEXT, country TEXT, first_ms INTEGER NOT NULL, last_ms INTEGER"
+	" NOT NULL, ordered INTEGER NOT NULL DEFAULT 0 CHECK (ordered IN (0, 1)), quiet TEXT CHECK"
+	" (quiet IN ('baseline', 'forgotten')), asked_ms INTEGER, found INTEGER NOT NULL DEFAULT 1 CHECK"
+	" (found IN (0, 1)), told_ms INTEGER) STRICT, WITHOUT ROWID; CREATE INDEX unit_last ON unit"
+	" (last_ms); CREATE INDEX approval_msn ON approval (ltrim(msn, '0')); CREATE INDEX claim_msn ON"
+	" claim (ltrim(msn, '0')) WHERE trusted = 1; CREATE TABLE untold (approval_id INTEGER PRIMARY"
+	" KEY REFERENCES approval (id)) STRICT; CREATE TABLE product_order (id TEXT PRIMARY KEY, status"
+	" TEXT NOT NULL, seen_ms INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0,"
+	" 1))) STRICT, WITHOUT ROWID;"
 	" PRAGMA user_version = 5",
 };
 
@@ -123,6 +133,20 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 	"SELECT id, apr, state, confirmed_by, org_scheme, org_number, country, merchant_name," \
 	" msn, sales_unit_name, received_ms, confirmed_ms, history, mailbox, message_id," \
 	" sender_domain, proof, merchant, sales_unit, junk FROM approval"
+
+#define UNIT_ROW \
+	"SELECT u.msn, u.name, u.org_scheme, u.org_number, u.merchant_name, u.country, u.first_ms," \
+	" u.told_ms, u.asked_ms, u.found, u.quiet IS NOT NULL, NULL, NULL FROM unit AS u"
+/* ?1: when the lists were taken. A claim of unproven mail hides nothing. */
+#define UNIT_MISSING \
+	" WHERE (u.last_ms = ?1 OR (u.ordered = 1 AND u.found = 1)) AND u.quiet IS NOT 'forgotten'" \
+	" AND NOT EXISTS (SELECT 1 FROM approval WHERE ltrim(msn, '0') = u.key)" \
+	" AND NOT EXISTS (SELECT 1 FROM claim WHERE ltrim(msn, '0') = u.key AND trusted = 1)"
+/* Approvals as rows of the same form. */
+#define UNIT_OF_APPROVAL \
+	"SELECT a.msn, a.sales_unit_name, a.org_scheme, a.org_number, a.merchant_name, a.country," \
+	" a.confirmed_ms, NULL, u.asked_ms, coalesce(u.found, 1), 0, a.apr, a.state FROM approval AS a" \
+	" LEFT JOIN unit AS u ON u.key = ltrim(a.msn, '0')"
 
 #define EVENT_SELECT \
 	"SELECT v.seq, v.at_ms, v.id, v.type, v.ref, p.payload" \
@@ -516,6 +540,73 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_META_SET] =
 	    "INSERT INTO meta (name, value) VALUES (?1, ?2)"
 	    " ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+
+	/* -------- what the API's own lists showed */
+	[SQL_UNIT_SEEN] =	/* ?6 quiet, ?7 ordered; one that only an approval named is new to the lists */
+	    "INSERT INTO unit (key, msn, name, org_scheme, org_number, first_ms, last_ms, quiet, ordered)"
+	    " VALUES (ltrim(?1, '0'), ?1, ?2, ?3, ?4, ?5, iif(?7, 0, ?5), ?6, ?7) ON CONFLICT (key)"
+	    " DO UPDATE SET name = coalesce(excluded.name, name),"
+	    " org_scheme = coalesce(excluded.org_scheme, org_scheme),"
+	    " org_number = coalesce(excluded.org_number, org_number),"
+	    " first_ms = iif(last_ms = 0 AND ordered = 0, excluded.first_ms, first_ms),"
+	    " quiet = coalesce(quiet, excluded.quiet), ordered = max(ordered, excluded.ordered),"
+	    " last_ms = iif(excluded.last_ms = 0, last_ms, excluded.last_ms)",
+	[SQL_UNIT_COUNT] = "SELECT count(*) FROM unit WHERE last_ms = ?1",
+	[SQL_UNIT_KNOWN] =
+	    "SELECT EXISTS (SELECT 1 FROM unit WHERE key = ltrim(?1, '0') AND last_ms = ?2),"
+	    " EXISTS (SELECT 1 FROM unit WHERE key = ltrim(?1, '0') AND (last_ms > 0 OR ordered = 1))"
+	    " OR EXISTS (SELECT 1 FROM approval WHERE ltrim(msn, '0') = ltrim(?1, '0'))"
+	    " OR EXISTS (SELECT 1 FROM claim WHERE ltrim(msn, '0') = ltrim(?1, '0') AND trusted = 1)",
+	[SQL_UNIT_MISSING] = UNIT_ROW UNIT_MISSING " ORDER BY u.first_ms, u.key",
+	[SQL_UNIT_IS_MISSING] = "SELECT count(*) FROM unit AS u" UNIT_MISSING " AND u.key = ltrim(?2, '0')",
+	[SQL_UNIT_DUE] =
+	    UNIT_ROW UNIT_MISSING " AND u.quiet IS NULL AND u.first_ms <= ?2 AND (u.told_ms IS NULL OR ?3)"
+	    " AND (u.asked_ms IS NULL OR u.asked_ms < ?1 OR u.asked_ms < u.first_ms + ?5)"
+	    " ORDER BY u.first_ms, u.key LIMIT ?4",
+	[SQL_UNIT_UNLISTED] =
+	    UNIT_OF_APPROVAL " WHERE a.state = 'confirmed' AND (u.key IS NULL OR u.last_ms < ?1)"
+	    " AND (u.asked_ms IS NULL OR u.asked_ms < ?1) ORDER BY coalesce(u.asked_ms, 0), a.id LIMIT ?2",
+	[SQL_UNIT_GONE] =
+	    UNIT_OF_APPROVAL " WHERE a.state = 'gone' OR ((u.last_ms < ?1) AND u.found = 0)"
+	    " ORDER BY a.confirmed_ms, a.id",
+	[SQL_UNIT_ASKED] =
+	    "INSERT INTO unit (key, msn, name, org_scheme, org_number, merchant_name, country, first_ms,"
+	    " last_ms, asked_ms, found) VALUES (ltrim(?1, '0'), ?1, ?2, ?3, ?4, ?5, ?6, ?7, 0, ?7, ?8)"
+	    " ON CONFLICT (key) DO UPDATE SET msn = excluded.msn, name = coalesce(excluded.name, name),"
+	    " org_scheme = coalesce(excluded.org_scheme, org_scheme),"
+	    " org_number = coalesce(excluded.org_number, org_number),"
+	    " merchant_name = coalesce(excluded.merchant_name, merchant_name),"
+	    " country = coalesce(excluded.country, country), asked_ms = excluded.asked_ms,"
+	    " found = excluded.found",
+	[SQL_UNIT_TOLD] = "UPDATE unit SET told_ms = ?2 WHERE key = ltrim(?1, '0')",
+	[SQL_UNIT_OLD] =	/* there at the last reconcile before ?2 */
+	    "SELECT count(*) FROM unit WHERE key = ltrim(?1, '0') AND (last_ms > 0"
+	    " OR ordered = 1) AND (first_ms <= ?2 OR quiet IS NOT NULL)",
+	[SQL_ORDER_SEEN] =
+	    "INSERT INTO product_order (id, status, seen_ms, told) VALUES (?1, ?2, ?3,"
+	    " ?4 AND ?2 IN ('REJECTED', 'EXPIRED')) ON CONFLICT (id) DO UPDATE SET status = excluded.status,"
+	    " seen_ms = excluded.seen_ms, told = max(told, excluded.told)",
+	[SQL_ORDER_TELL] =
+	    "UPDATE product_order SET told = 1 WHERE id = ?1 AND told = 0 AND status IN ('REJECTED', 'EXPIRED')",
+	[SQL_ORDER_LOST] =	/* LOST stays unseen, and is not asked about again */
+	    "SELECT id, status FROM product_order WHERE seen_ms < ?1 AND status NOT IN ('COMPLETED',"
+	    " 'REJECTED', 'EXPIRED', 'LOST') ORDER BY seen_ms, id LIMIT ?2",
+
+	[SQL_APPROVAL_UNTOLD] = "INSERT INTO untold (approval_id) VALUES (?1)",
+	[SQL_APPROVAL_TELL] = "DELETE FROM untold WHERE approval_id = ?1",
+	[SQL_APPROVAL_MAIL] =	/* the first mail for one that had none */
+	    "UPDATE approval SET received_ms = ?2, mailbox = ?3, message_id = ?4, sender_domain = ?5,"
+	    " proof = ?6 WHERE id = ?1 AND mailbox IS NULL",
+	/*
+	 * Claims of unproven mail that the API alone may confirm: new ones at once, after an hour, after six. ?1 now,
+	 * ?2 the baseline, ?3 an hour, ?4 six, ?5 a day.
+	 */
+	[SQL_CLAIM_UNPROVEN] =
+	    "SELECT id FROM claim WHERE state = 'held' AND trusted = 0 AND history = 0 AND made_ms > ?2"
+	    " AND made_ms > ?1 - ?5 AND asks < 3 AND made_ms + CASE asks WHEN 0 THEN 0 WHEN 1 THEN ?3"
+	    " ELSE ?4 END <= ?1 ORDER BY asks, made_ms, id LIMIT ?6",
+	[SQL_CLAIM_UNPROVEN_ASKED] =
+	    "UPDATE claim SET asks = asks + 1 WHERE id = ?1 AND state = 'held'",
 
 	/* -------- what is done on the server */
 	[SQL_ACTION_ACTS] = "UPDATE mailbox SET acts = ?2 WHERE id = ?1 AND acts <> ?2",

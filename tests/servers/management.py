@@ -35,6 +35,8 @@ class Management(web.WebServer):
         self.violations, self.asked, self.fault = [], [], None
         self.asked_at, self.busy, self.busiest, self._counting = [], 0, 0, threading.Lock()
         self.token_fault = None
+        self.list = None  # what the list of sales units shows instead of them
+        self.shows_expired = True  # the reference does not know includeExpired
 
     # fault: answers all but the token, or returns False and it works; token_fault: answers the token. None: works.
 
@@ -125,13 +127,13 @@ class Management(web.WebServer):
         if part[:3] == ["management", "v1", "merchants"] and len(part) in (5, 6) and part[5:] in ([], ["sales-units"]):
             return self._merchant(handler, part[3], part[4], len(part) == 6)
         if path == "/management/v1/sales-units":
-            return self._json(handler, [self._short(u) for u in self.data["salesUnits"]])
+            return self._json(handler, [self._short(u) for u in self.data["salesUnits"]] if self.list is None else self.list)
         if part[:3] == ["management", "v2", "product-orders"] and (len(part) == 3 or len(part) == 5 and part[4] == "details"):
             return self._orders(handler) if len(part) == 3 else self._order(handler, part[3])
         return self._refuse(handler, 404, "no such path")
 
     def _orders(self, handler):
-        expired = "includeExpired=true" in handler.path
+        expired = self.shows_expired and "includeExpired=true" in handler.path
         self._json(handler, [order for order in self.data.get("productOrders", ()) if
             expired or order["status"] != "EXPIRED"])
 

@@ -180,7 +180,8 @@ def test_help_names_the_commands_and_only_those_that_work(world):
     result = world.run("--help")
     assert result.status == 0 and result.err == ""
     named = re.findall(r"^  ([a-z]+) ", result.out, re.M)
-    assert set(named) == {"run", "watch", "ingest", "enrich", "notify", "import", "log", "show", "mail", "review", "rules",
+    assert set(named) == {"run", "watch", "ingest", "enrich", "notify", "import", "log", "show", "mail", "review",
+        "reconcile", "rules",
         "oauth", "check", "verify"}
     assert world.run("--version").out.startswith("approvals ")
 
