@@ -36,7 +36,7 @@
 #define MANAGEMENT_MAX_WAIT_MS	10000		/* a longer Retry-After is for a later pass */
 #define MANAGEMENT_CONCURRENT	4		/* max_concurrent by default; the API publishes no limit */
 #define MANAGEMENT_MAX_CONCURRENT 32
-#define MANAGEMENT_RATE		120		/* requests_per_minute by default: that of the vendor's other reads */
+#define MANAGEMENT_RATE		600		/* requests_per_minute by default; the API publishes none, and old mail is to be asked about in minutes */
 #define MANAGEMENT_EXPIRES_MS	(30 * INT64_C(86400000))	/* nearer ends of keys are warned of */
 
 enum without_api { WITHOUT_API_HOLD, WITHOUT_API_CONFIRM };

@@ -70,7 +70,7 @@ class World:
                 "announce": "all"}],
             "sender": {"domains": ["vippsmobilepay.com"]},
             "rules": [str(RULES)],
-            "management_api": {"url": self.api.url,
+            "management_api": {"url": self.api.url, "requests_per_minute": 6000,
                 "client_id_file": self.secret("api.id", self.api.client_id),
                 "client_secret_file": self.secret("api.secret", self.api.client_secret),
                 "subscription_key_file": self.secret("api.key", self.api.subscription_key)},

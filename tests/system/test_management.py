@@ -4,6 +4,7 @@ import os
 import random
 import re
 import subprocess
+import threading
 import time
 
 import pytest
@@ -245,7 +246,12 @@ def test_a_subscription_key_beside_management_keys_is_an_error(world):
 
 def test_one_token_serves_many_questions_at_once_over_few_connections(api, client):
     client.section["max_concurrent"] = 4
-    api.fault = lambda handler: time.sleep(0.002) or False  # so that they do meet
+    pair = threading.Barrier(2, timeout=30)
+
+    def meet(handler):  # each is answered when another one is there
+        pair.wait()
+        return False
+    api.fault = meet
     got = client.ask(*FORTY)
     assert [one["failed"] for one in got] == [False] * 40
     assert len(api.tokens) == 1 and 2 <= api.busiest <= 4 and api.violations == []
