@@ -112,9 +112,11 @@ check:	# unit and system tests, in the plain build and under ASan and UBSan
 	$(MAKE) $(JOBS) SANITIZE=1 BUILD=build/sanitize all unit
 	$(MAKE) -j2 --output-sync=target $(SYSTEM)
 
+# System tests at once, each worker with servers of its own (python3-pytest-xdist): they mostly wait.
+AT_ONCE	:= 4
 SYSTEM	:= system-build/approvals system-build/sanitize/approvals
 $(SYSTEM): system-%:	# mostly waiting for servers: both at once take hardly longer than one
-	APPROVALS=$* $(PYTHON) -m pytest -q tests/system
+	APPROVALS=$* $(PYTHON) -m pytest -q -n $(AT_ONCE) tests/system
 
 check-kill:	# `run` killed at every moment at which it touches the world, and run again (20 minutes; FROM=1200 goes on, POINT= is one)
 	tests/needs.sh test
@@ -128,9 +130,9 @@ STARTTLS := tests/system/test_main_job.py tests/system/test_history.py
 check-servers:	# the system tests of mailboxes with Cyrus IMAP too (unpacked under build/cyrus)
 	tests/needs.sh test
 	$(MAKE) $(JOBS) all
-	APPROVALS_IMAP=dovecot+starttls $(PYTHON) -m pytest -q $(STARTTLS)
+	APPROVALS_IMAP=dovecot+starttls $(PYTHON) -m pytest -q -n $(AT_ONCE) $(STARTTLS)
 	@if tests/needs.sh cyrus; then for way in "cyrus $(IMAP)" "cyrus+starttls $(STARTTLS)"; do \
-		APPROVALS_IMAP=$${way%% *} $(PYTHON) -m pytest -q -rsfE $${way#* } || exit; done; \
+		APPROVALS_IMAP=$${way%% *} $(PYTHON) -m pytest -q -rsfE -n $(AT_ONCE) $${way#* } || exit; done; \
 	else test $$? = 77 && echo 'check-servers: NOT RUN with Cyrus IMAP: see above'; fi
 
 SECONDS	?= 60

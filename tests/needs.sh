@@ -10,7 +10,7 @@ what=${1:-}
 BUILD='gcc make pkg-config libc6-dev libetpan-dev libcurl4-gnutls-dev libcjson-dev libpcre2-dev libsqlite3-dev
 libgmime-3.0-dev libgumbo-dev libyaml-dev libopendkim-dev libunbound-dev libseccomp-dev libgnutls28-dev libzstd-dev'
 DEMO="$BUILD dovecot-imapd python3 python3-aiosmtpd openssl procps"
-TEST="$DEMO libcmocka-dev python3-pytest libfaketime strace dnsmasq-base libsystemd0 python3-dkim python3-nacl python3-yaml ca-certificates"
+TEST="$DEMO libcmocka-dev python3-pytest python3-pytest-xdist libfaketime strace dnsmasq-base libsystemd0 python3-dkim python3-nacl python3-yaml ca-certificates"
 BENCH="$BUILD python3 util-linux libmime-tools-perl"
 LINT="$BUILD clang clang-tidy clang-format shellcheck mandoc git python3-yaml"
 PCRE2_FIXED=10.42-1+deb12u2 # Debian 12 shipped 10.42-1, with holes that u2 closes
@@ -146,7 +146,7 @@ case $what in
     test)
         command -v node >/dev/null || TEST="$TEST nodejs"
         command -v npm >/dev/null || TEST="$TEST npm"
-        need "$TEST" 'dovecot python3 openssl ps strace dnsmasq node npm' 'aiosmtpd pytest yaml'
+        need "$TEST" 'dovecot python3 openssl ps strace dnsmasq node npm' 'aiosmtpd pytest xdist yaml'
         need_npm tests
         ;;
     bench) # what of other parsers cannot be installed is not run, and said
