@@ -229,6 +229,17 @@ is_in_hand(const struct pass *p, int64_t id)
 	return false;
 }
 
+/* A claim before it is about the same sales unit: the first becomes the approval, whichever answer is faster. */
+static bool
+is_unit_in_hand(const struct pass *p, const struct claim *c)
+{
+	for (int i = 0; i < 2; i++)
+		for (const struct asking *as = i == 0 ? p->asked : p->answered; as != NULL; as = as->next)
+			if (c->msn != NULL && as->c.msn != NULL && strcmp(as->c.msn, c->msn) == 0)
+				return true;
+	return false;
+}
+
 static void
 asking_free(struct asking *as)
 {
@@ -248,7 +259,7 @@ answered_put(struct pass *p, struct asking *as)
 		p->gather_ms = clock_mono_ms();
 }
 
-/* One due claim: asked about, unless there is nothing to ask. */
+/* One due claim: asked about, unless there is nothing to ask. 1: it is in hand now; 0: it waits for another. */
 static int
 claim_take(struct pass *p, int64_t id, struct err *e)
 {
@@ -259,9 +270,13 @@ claim_take(struct pass *p, int64_t id, struct err *e)
 		arena_no_memory();
 	if (claim_get(p->en->db, id, &as->arena, &as->c, e) == -1)
 		goto out;
+	if (is_unit_in_hand(p, &as->c)) {
+		rc = 0;
+		goto out;
+	}
 	if (p->en->conf->none || !decide_askable(&as->c)) {
 		answered_put(p, as);
-		return 0;
+		return 1;
 	}
 	if (api_need(p, e) == -1)
 		goto out;
@@ -270,7 +285,7 @@ claim_take(struct pass *p, int64_t id, struct err *e)
 	p->asked = as;
 	p->asked_count++;
 	management_ask(p->api, asking_next(as));
-	return 0;
+	return 1;
 out:
 	asking_free(as);
 	return rc;
@@ -281,7 +296,7 @@ static int
 claims_take(struct pass *p, struct err *e)
 {
 	int64_t	ids[ENRICH_HANDS + ENRICH_BATCH];
-	int	n, taken;
+	int	n, taken, took;
 
 	do {
 		if (*p->en->stop || p->over || clock_mono_ms() - p->began_ms > ENRICH_PASS_MS ||
@@ -294,9 +309,10 @@ claims_take(struct pass *p, struct err *e)
 		for (int i = 0; i < n && taken < ENRICH_BATCH && !*p->en->stop; i++) {
 			if (is_in_hand(p, ids[i]))
 				continue;
-			taken++;
-			if (claim_take(p, ids[i], e) == -1)
+			took = claim_take(p, ids[i], e);
+			if (took == -1)
 				return -1;
+			taken += took;
 		}
 	} while (taken > 0);
 	return 0;

@@ -317,6 +317,7 @@ imap_capabilities(struct imap *im, struct arena *a, const char **text, struct er
 static bool
 id_say(struct imap *im)
 {
+	struct mailimap_id_params_list *we, *they = NULL;
 	struct imap_can can;
 	struct err ignored;
 	int code;
@@ -325,10 +326,18 @@ id_say(struct imap *im)
 		return false;
 	im->known = true;
 	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
-	/* mailimap_id_basic() leaks what it says */
-	code = mailimap_custom_command(im->session,
-	    "ID (\"name\" \"approvals\" \"version\" \"" APPROVALS_VERSION "\")");
-	im->broken = !imap_is_done(code) && code != MAILIMAP_ERROR_CUSTOM_COMMAND;
+	/* not mailimap_id_basic(), which leaks what it says; nor a custom command, which ends with a space */
+	we = imap_need(mailimap_id_params_list_new_empty());
+	if (mailimap_id_params_list_add_name_value(we, imap_need(strdup("name")),
+	    imap_need(strdup("approvals"))) != MAILIMAP_NO_ERROR ||
+	    mailimap_id_params_list_add_name_value(we, imap_need(strdup("version")),
+	    imap_need(strdup(APPROVALS_VERSION))) != MAILIMAP_NO_ERROR)
+		arena_no_memory();
+	code = mailimap_id(im->session, we, &they);
+	mailimap_id_params_list_free(we);
+	if (they != NULL)
+		mailimap_id_params_list_free(they);
+	im->broken = !imap_is_done(code) && code != MAILIMAP_ERROR_EXTENSION;
 	return imap_is_done(code);
 }
 

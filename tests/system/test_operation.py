@@ -220,7 +220,6 @@ WRONG = {
     "a route to nobody": (lambda c: c["routes"][0].update(to=["nobody"]), "nobody"),
     "an unknown event": (lambda c: c["routes"][0].update(events=["approvals.confirmed"]), "approvals.confirmed"),
     "nobody for urgent events": (lambda c: c["routes"].pop(2), "urgent"),
-    "the api asked to prove, which this version cannot": (lambda c: c["sender"].update(accept=["api"]), "api"),
     "a bad address": (lambda c: c["endpoints"][1].update(email=["a@example.com\r\nRCPT TO:<x@example.com>"]), "email"),
     "rules that are not there": (lambda c: c.update(rules=["/nowhere/rules.yaml"]), "rules.yaml"),
     "no authserv to believe": (lambda c: (c["mailboxes"][0].update(authserv=None),
