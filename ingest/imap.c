@@ -310,6 +310,24 @@ imap_capabilities(struct imap *im, struct arena *a, const char **text, struct er
 	return 0;
 }
 
+/* mailimap_id_params_list_free() leaves the texts behind: they are freed here, unless they are `ours`. */
+static void
+id_free(struct mailimap_id_params_list *list, bool ours)
+{
+	if (list == NULL)
+		return;
+	for (clistiter *it = clist_begin(list->idpa_list); it != NULL; it = clist_next(it)) {
+		struct mailimap_id_param *param = clist_content(it);
+
+		if (!ours) {
+			free(param->idpa_name);
+			free(param->idpa_value);
+		}
+		param->idpa_name = param->idpa_value = NULL;
+	}
+	mailimap_id_params_list_free(list);
+}
+
 /*
  * Says who we are (RFC 2971): NetEase (163.com) opens no folder for a client that has not. Only when
  * a folder was refused, since it widens libetpan's parser and costs a round trip. False: no use.
@@ -317,6 +335,7 @@ imap_capabilities(struct imap *im, struct arena *a, const char **text, struct er
 static bool
 id_say(struct imap *im)
 {
+	char name[] = "name", us[] = "approvals", version[] = "version", ours[] = APPROVALS_VERSION;
 	struct mailimap_id_params_list *we, *they = NULL;
 	struct imap_can can;
 	struct err ignored;
@@ -328,15 +347,12 @@ id_say(struct imap *im)
 	imap_command(im, IMAP_COMMAND_MS, IMAP_COMMAND_BUDGET);
 	/* not mailimap_id_basic(), which leaks what it says; nor a custom command, which ends with a space */
 	we = imap_need(mailimap_id_params_list_new_empty());
-	if (mailimap_id_params_list_add_name_value(we, imap_need(strdup("name")),
-	    imap_need(strdup("approvals"))) != MAILIMAP_NO_ERROR ||
-	    mailimap_id_params_list_add_name_value(we, imap_need(strdup("version")),
-	    imap_need(strdup(APPROVALS_VERSION))) != MAILIMAP_NO_ERROR)
+	if (mailimap_id_params_list_add_name_value(we, name, us) != MAILIMAP_NO_ERROR ||
+	    mailimap_id_params_list_add_name_value(we, version, ours) != MAILIMAP_NO_ERROR)
 		arena_no_memory();
 	code = mailimap_id(im->session, we, &they);
-	mailimap_id_params_list_free(we);
-	if (they != NULL)
-		mailimap_id_params_list_free(they);
+	id_free(we, true);
+	id_free(they, false);
 	im->broken = !imap_is_done(code) && code != MAILIMAP_ERROR_EXTENSION;
 	return imap_is_done(code);
 }
