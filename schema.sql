@@ -129,11 +129,27 @@ CREATE TABLE approval (
 	proof		TEXT,
 	merchant	TEXT,			-- personal: JSON, allow-listed fields of the API's answer
 	sales_unit	TEXT,			-- personal: JSON, likewise
-	asked_ms	INTEGER,		-- when the API said so
+	asked_ms	INTEGER,		-- when the API last answered about it
 	junk		INTEGER NOT NULL DEFAULT 0 CHECK (junk IN (0, 1)),	-- the mail lay in a folder for junk
+	reasons		TEXT NOT NULL DEFAULT '[]',	-- JSON: remarks, of names that differ from the mail's
+	missing_ms	INTEGER,		-- since when the API says that it does not know it; NULL: it knows it
+	next_ms		INTEGER,		-- when the API is asked again (a refresh); NULL: it is not
+	changes		INTEGER NOT NULL DEFAULT 0,	-- how often approval.changed and approval.gone were told
 	UNIQUE (org_scheme, org_number, msn)
 ) STRICT;
 CREATE INDEX approval_time ON approval (confirmed_ms);
+CREATE INDEX approval_due ON approval (next_ms) WHERE next_ms IS NOT NULL;
+
+CREATE TABLE answer (				-- what the API said of a claim or an approval: a row until it says something else
+	id		INTEGER PRIMARY KEY,
+	ref		TEXT NOT NULL,		-- clm_ or apr_
+	answer		TEXT NOT NULL,		-- a word: agrees, not-found ...
+	said		TEXT NOT NULL,		-- personal: JSON, allow-listed fields
+	first_ms	INTEGER NOT NULL,
+	last_ms		INTEGER NOT NULL,
+	times		INTEGER NOT NULL DEFAULT 1
+) STRICT;
+CREATE INDEX answer_ref ON answer (ref, id);
 
 CREATE TABLE claim (
 	id		INTEGER PRIMARY KEY,
@@ -283,6 +299,7 @@ CREATE TABLE review (
 	user		TEXT NOT NULL,		-- personal: the account that the program ran as
 	by_name		TEXT,			-- personal: --by
 	at_ms		INTEGER NOT NULL,
+	msn		TEXT,			-- personal: --msn, that the claim did not have
 	CHECK ((claim_id IS NULL) <> (mail_id IS NULL))
 ) STRICT;
 CREATE INDEX review_claim ON review (claim_id) WHERE claim_id IS NOT NULL;

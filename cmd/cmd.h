@@ -143,6 +143,11 @@ void	rules_errors(const char *said, const struct err *, struct arena *);
 
 /* Says what is wrong with the call, on stderr, and how it is called. Answers STATUS_USAGE. */
 enum status	usage(const char *command, const char *, ...) __attribute__((format(printf, 2, 3)));
+/*
+ * NEED_LOCK, for a command that has something to do without it, too: -1 if another pass has it, which is no error
+ * while that one is alive; *status is then what there is to say.
+ */
+int		app_lock(struct app *, enum status *);
 /* Logs an error as `event` and answers its status. */
 enum status	failed(const char *event, const struct err *);
 

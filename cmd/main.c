@@ -34,7 +34,8 @@ static const struct command {
 	{ "watch",  cmd_watch,  NEED_CONF | NEED_STOP, "",	/* takes the lock itself: it waits for it */
 	    "stay, and do what run does as soon as there is something to do" },
 	{ "ingest", cmd_ingest, NEED_CONF | NEED_WRITE | NEED_LOCK, "[--jobs N]", "read new mail" },
-	{ "enrich", cmd_enrich, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "ask the Management API about claims" },
+	{ "enrich", cmd_enrich, NEED_CONF | NEED_WRITE | NEED_STOP, "[--refresh ID...|--all]",	/* takes the lock itself */
+	    "ask the Management API about claims, and again about approvals" },
 	{ "notify", cmd_notify, NEED_CONF | NEED_WRITE | NEED_LOCK, "", "send what is due" },
 	{ "import", cmd_import, NEED_CONF | NEED_WRITE | NEED_STOP, "[--announce] PATH...",
 	    "read mails from files: .eml, mbox, Maildir, folders of them" },
@@ -52,7 +53,7 @@ static const struct command {
 	    "mails and their fates; their bytes; read them again with today's rules" },
 	{ "review", cmd_review, NEED_CONF,	/* opens the database itself: decisions and answers are written */
 	    "[--mailbox NAME] [--since T] [--limit N] [--offline] [--format table|json|ndjson]\n"
-	    "           | accept ID... --why TEXT [--although-disputed] [--by NAME]\n"
+	    "           | accept ID... --why TEXT [--although-disputed] [--msn N] [--by NAME]\n"
 	    "           | reject ID... --why TEXT [--by NAME] | show [--format text|json] ID",
 	    "what waits for a person; decide about it" },
 	{ "reconcile", cmd_reconcile, NEED_CONF | NEED_WRITE | NEED_STOP, "[--new] [--believe] [--format table|json|ndjson]",
@@ -169,12 +170,9 @@ status_worse(enum status a, enum status b)
 	return status_rank(worse) == 0 ? STATUS_DEFECT : worse;
 }
 
-/*
- * Another pass that is alive is no error: cron simply came too early. *status is set when there is
- * nothing (more) to do.
- */
-static int
-open_lock(struct app *app, enum status *status)
+/* Another pass that is alive is no error: cron simply came too early. */
+int
+app_lock(struct app *app, enum status *status)
 {
 	struct err	e;
 	int64_t		idle_ms = 0;
@@ -203,7 +201,7 @@ run_command(struct app *app, const struct command *c, const char *conf_path, int
 	if (settings_read(conf_path, c->needs & NEED_CHECK ? SETTINGS_CHECK : c->needs & NEED_RULES ?
 	    SETTINGS_RULES : SETTINGS_ALL, &app->arena, &app->set, &e) == -1)
 		return failed("configuration.refused", &e);
-	if (c->needs & NEED_LOCK && open_lock(app, &status) == -1)
+	if (c->needs & NEED_LOCK && app_lock(app, &status) == -1)
 		return status;
 	if (c->needs & (NEED_READ | NEED_WRITE) && db_open(app->set.database,
 	    c->needs & NEED_WRITE ? DB_WRITE : DB_READ, &app->db, &e) == -1)

@@ -18,6 +18,8 @@
 #define LIMIT_MAX	10000	/* ids kept in memory */
 #define LABEL_COLUMNS	13	/* of the left column in a block of the table */
 #define VALUE_COLUMNS	40	/* of a field's value beside the text that shows it */
+#define MSN_MIN		4	/* digits, as the API has them */
+#define MSN_MAX		10
 #define NO_LOGIN	UINT32_C(4294967295)	/* of /proc/self/loginuid: nobody logged in */
 
 /* ---- the list */
@@ -79,6 +81,42 @@ api_text(const struct json *api, struct arena *a)
 	    merchant ? merchant : "", merchant ? "\"" : "", unit ? "; sales unit \"" : "", unit ? unit : "", unit ? "\"" : "");
 }
 
+/* "123456 "Torget", 222222 "Havna" and 3 more": what the API knows of the organisation instead. */
+static const char *
+units_text(const struct json *units, struct arena *a)
+{
+	const struct json	*list = json_get(units, "listed");
+	struct arena_buf	 b = { .arena = a };
+	int64_t			 count;
+
+	if (!json_int(json_get(units, "count"), &count))
+		return NULL;
+	if (count == 0)
+		return "none of this organisation";
+	for (int i = 0; i < json_count(list); i++) {
+		const struct json	*u = json_item(list, i);
+		const char		*name = json_text(json_get(u, "name")), *msn = json_text(json_get(u, "msn"));
+
+		arena_putf(&b, "%s%s \"%s\"", i > 0 ? ", " : "", msn ? msn : "?", name ? name : "");
+	}
+	if (count > json_count(list))
+		arena_putf(&b, " and %lld more", (long long)count - json_count(list));
+	return b.p;
+}
+
+/* How a person takes the one unit that a claim without an MSN may be about. */
+static const char *
+proposal_text(const struct claim *c, const struct json *api, struct arena *a)
+{
+	const struct json	*u = json_get(api, "proposed");
+	const char		*msn = json_text(json_get(u, "msn")), *name = json_text(json_get(u, "name"));
+
+	if (!msn || !span_digits(span_of(msn)))
+		return NULL;
+	return arena_printf(a, "%s \"%s\", the only unit without an approval: approvals review accept clm_%lld --msn %s --why ...",
+	    msn, name ? name : "", (long long)c->id, msn);
+}
+
 static void
 put_claim(const struct claim *c, const struct json *j, struct arena *a)
 {
@@ -93,6 +131,8 @@ put_claim(const struct claim *c, const struct json *j, struct arena *a)
 	    c->proof_detail && *c->proof_detail ? ": " : "", c->proof_detail ? c->proof_detail : ""), a);
 	put_line("reasons", reasons_text(json_get(j, "reasons"), a), a);
 	put_line("the API says", api_text(json_get(j, "api"), a), a);
+	put_line("it knows", units_text(json_get(json_get(j, "api"), "units"), a), a);
+	put_line("perhaps", proposal_text(c, json_get(j, "api"), a), a);
 	put_line("mail", arena_printf(a, "mail_%lld", (long long)c->mail_id), a);
 }
 
@@ -329,7 +369,7 @@ static enum status
 review_decide(struct app *app, int argc, char **argv)
 {
 	static const struct option options[] = { { "why", 1, NULL, 'w' }, { "by", 1, NULL, 'b' },
-		{ "although-disputed", 0, NULL, 'd' }, { NULL, 0, NULL, 0 } };
+		{ "although-disputed", 0, NULL, 'd' }, { "msn", 1, NULL, 'm' }, { NULL, 0, NULL, 0 } };
 	struct review	v = { .accept = strcmp(argv[0], "accept") == 0, .user = user_name(&app->arena),
 	    .login_uid = login_uid(), .at_ms = clock_now_ms() };
 	struct err	e;
@@ -343,10 +383,15 @@ review_decide(struct app *app, int argc, char **argv)
 			v.by = optarg;
 		else if (opt == 'd' && v.accept)
 			although = true;
+		else if (opt == 'm' && v.accept)
+			v.msn = optarg;
 		else
 			return usage("review", "that option is not known");
 	if (optind == argc)
 		return usage("review", "which id?");
+	if (v.msn && (optind + 1 != argc || strncmp(argv[optind], "clm_", 4) != 0 || !span_digits(span_of(v.msn)) ||
+	    strlen(v.msn) < MSN_MIN || strlen(v.msn) > MSN_MAX))
+		return usage("review", "--msn N is for one claim: %d to %d digits", MSN_MIN, MSN_MAX);
 	if (!v.why || !is_line(v.why, REVIEW_WHY_BYTES))
 		return usage("review", "--why TEXT says why, on one line of at most %d bytes", REVIEW_WHY_BYTES);
 	if (v.by && !is_line(v.by, REVIEW_NAME_BYTES))

@@ -13,6 +13,7 @@
 #include "ingest/unproven.h"
 #include "notify/notify.h"
 #include "store/alarm.h"
+#include "store/approval.h"
 #include "store/claim.h"
 #include "store/delivery.h"
 #include "store/event.h"
@@ -58,7 +59,8 @@ enrich_part(struct app *app)
 	if (app->set.sender.accept_api && !app->api_fails && unproven_pass(&en, &e) == -1 && !stop_asked)
 		status = status_worse(status, failed("enrich.failed", &e));
 	(app->staying && en.asked == 0 ? log_debug : log_info)("enrich.done", "asked", log_num(en.asked).s, "confirmed", log_num(en.confirmed).s, "evidence",
-	    log_num(en.evidence).s, "pending", log_num(en.pending).s, "waiting", log_num(en.waiting).s, NULL);
+	    log_num(en.evidence).s, "pending", log_num(en.pending).s, "waiting", log_num(en.waiting).s,
+	    "refreshed", log_num(en.refreshed).s, "changed", log_num(en.changed).s, "gone", log_num(en.gone).s, NULL);
 	return status_worse(status, en.waiting > 0 ? STATUS_PARTLY : STATUS_DONE);
 }
 
@@ -168,14 +170,55 @@ cmd_ingest(struct app *app, int argc, char **argv)
 	return jobs_option(app, argc, argv) == -1 ? STATUS_USAGE : parts_run(app, parts);
 }
 
+/* Approvals that shall be asked about again: all, or these. All of them, or none, are marked. */
+static int
+refresh_mark(struct app *app, char **ids, int n, struct err *e)
+{
+	int marked, rc = 0;
+
+	if (db_begin(app->db, e) == -1)
+		return -1;
+	if (n == 0)
+		rc = approval_ask(app->db, NULL, clock_now_ms(), &marked, e);
+	for (int i = 0; i < n && rc == 0; i++)
+		rc = approval_ask(app->db, ids[i], clock_now_ms(), &marked, e);
+	if (rc == 0)
+		return db_commit(app->db, e);
+	db_rollback(app->db);
+	return -1;
+}
+
 enum status
 cmd_enrich(struct app *app, int argc, char **argv)
 {
+	static const struct option options[] = { { "refresh", no_argument, NULL, 'r' },
+		{ "all", no_argument, NULL, 'a' }, { NULL, 0, NULL, 0 } };
 	static enum status (*const parts[])(struct app *) = { enrich_part, NULL };
+	enum status	status = STATUS_DONE;
+	struct err	e;
+	int		opt;
+	bool		refresh = false, all = false;
 
-	(void)argc;
-	(void)argv;
-	return parts_run(app, parts);
+	opterr = 0;
+	while ((opt = getopt_long(argc, argv, "", options, NULL)) != -1)
+		if (opt == '?')
+			return usage("enrich", "that option is not known");
+		else if (opt == 'r')
+			refresh = true;
+		else
+			all = true;
+	if (refresh ? all != (optind == argc) : all || optind < argc)
+		return usage("enrich", "--refresh takes ids of approvals, or --all");
+	if (refresh && app->set.api.none)
+		return usage("enrich", "--refresh: there is nobody to ask (management_api: none)");
+	if (refresh && refresh_mark(app, argv + optind, argc - optind, &e) == -1)
+		return e.kind == ERR_REJECT && e.what == ERR_ANY ? usage(NULL, "%s", e.msg) :
+		    failed("enrich.failed", &e);
+	if (app_lock(app, &status) == 0)
+		return parts_run(app, parts);
+	if (refresh && status == STATUS_DONE)
+		log_warn("refresh.later", "why", "another pass is running, and does it", NULL);
+	return status;
 }
 
 enum status

@@ -7,6 +7,7 @@
 #include "base/digest.h"
 #include "cmd/cmd.h"
 #include "store/action.h"
+#include "store/answer.h"
 #include "store/approval.h"
 #include "store/delivery.h"
 #include "store/event.h"
@@ -98,6 +99,17 @@ add_reviews(struct db *db, struct json *to, int64_t claim_id, int64_t mail_id, s
 	return 0;
 }
 
+/* What the API said of it: when first and last, and how often. */
+static int
+add_answers(struct db *db, struct json *to, const char *ref, struct err *e)
+{
+	struct json	*list;
+	int		 rc = answer_list_of(db, ref, &list, e);
+
+	json_put(to, "answers", list);
+	return rc;
+}
+
 static int
 add_claims(struct db *db, struct json *to, int64_t mail_id, int64_t approval_id, struct arena *a, struct err *e)
 {
@@ -112,7 +124,8 @@ add_claims(struct db *db, struct json *to, int64_t mail_id, int64_t approval_id,
 		struct json *j = claim_json(&c[i]);
 
 		json_add(list, j);
-		if (add_reviews(db, j, c[i].id, 0, a, e) == -1)
+		if (add_answers(db, j, arena_printf(a, "clm_%lld", (long long)c[i].id), e) == -1 ||
+		    add_reviews(db, j, c[i].id, 0, a, e) == -1)
 			return -1;
 	}
 	return 0;
@@ -126,7 +139,12 @@ show_approval(struct db *db, const char *id, struct json *out, struct arena *a, 
 	if (approval_get(db, id, a, &ap, e) == -1)
 		return -1;
 	json_put(out, "approval", approval_json(&ap));
-	return add_claims(db, out, 0, ap.id, a, e) == -1 ? -1 : add_events(db, out, id, a, e);
+	json_put_time(out, "asked_at", ap.asked_ms);
+	json_put_time(out, "asked_again_at", ap.next_ms);
+	json_put_time(out, "missing_since", ap.missing_ms);
+	if (add_answers(db, out, ap.apr, e) == -1 || add_claims(db, out, 0, ap.id, a, e) == -1)
+		return -1;
+	return add_events(db, out, id, a, e);
 }
 
 static int
@@ -137,7 +155,8 @@ show_claim(struct db *db, const char *id, struct json *out, struct arena *a, str
 	if (claim_get(db, strtoll(id + 4, NULL, 10), a, &c, e) == -1)
 		return -1;
 	json_put(out, "claim", claim_json(&c));
-	if (add_reviews(db, out, c.id, 0, a, e) == -1)
+	json_put_time(out, "asked_again_at", c.next_ms);
+	if (add_answers(db, out, id, e) == -1 || add_reviews(db, out, c.id, 0, a, e) == -1)
 		return -1;
 	return add_mail(db, out, c.mail_id, a, e) == -1 ? -1 : add_events(db, out, id, a, e);
 }

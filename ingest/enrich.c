@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "ingest/decide.h"
 #include "ingest/enrich.h"
+#include "ingest/settle.h"
 #include "store/approval.h"
 #include "store/budget.h"
 #include "store/event.h"
@@ -14,85 +15,12 @@
 #define ENRICH_GATHER		256	/* answered claims written in one transaction: each waits for the disk five times */
 #define ENRICH_GATHER_MS	1000	/* and how long one waits for others */
 #define ENRICH_PASS_MS		(5 * CLOCK_MINUTE)
+#define LOOK_QUESTIONS		2	/* about a claim at most: the sales unit, and the merchant or its units */
 #define ENRICH_TELL_MS		(4 * CLOCK_HOUR)	/* claim.pending is told after this */
 #define ENRICH_LOOK		1000	/* pending claims looked at in a pass, to tell of them */
 #define ENRICH_MAX_LIMIT_MS	CLOCK_HOUR	/* of a Retry-After that we keep */
 
 /* ---- one claim's transaction */
-
-/* claim.api: what is shown of the answer, names that differ from the mail's included. */
-static const char *
-api_record(const struct claim *c, enum answer answer, const struct sales_unit *unit,
-    const struct merchant *merchant, int64_t now_ms, struct arena *a)
-{
-	struct json	*j = json_object();
-	const char	*text;
-
-	json_put_time(j, "asked_at", answer != ANSWER_NOT_ASKED ? now_ms : 0);
-	json_put_text(j, "answer", answer_name(answer));
-	json_put(j, "sales_unit", unit != NULL ? json_ours(unit->json) : NULL);
-	json_put(j, "merchant", merchant != NULL ? json_ours(merchant->json) : NULL);
-	json_put_bool(j, "name_differs",
-	    (unit != NULL && !decide_same_name(c->sales_unit_name, unit->name)) ||
-	    (merchant != NULL && !decide_same_name(c->merchant_name, merchant->name)));
-	text = json_print(j, a);
-	json_free(j);
-	return text;
-}
-
-static int
-claim_confirm(struct enrich *en, const struct claim *c, const struct sales_unit *unit,
-    const struct merchant *merchant, const char *api, struct err *e)
-{
-	struct approval_facts	facts = {.api = api};
-	bool			made;
-
-	if (unit != NULL) {
-		facts.sales_unit_name = unit->name;
-		facts.sales_unit = unit->json;
-	}
-	if (merchant != NULL) {
-		facts.merchant_name = merchant->name;
-		facts.country = merchant->country;
-		facts.merchant = merchant->json;
-	}
-	if (approval_confirm(en->db, c, &facts, unit != NULL ? "management-api" :
-	    c->accepted ? "person" : "sender", en->now_ms, &made, e) == -1)
-		return -1;
-	if (made)
-		en->confirmed++;
-	else
-		en->evidence++;
-	return 0;
-}
-
-/* Writes what was decided, inside the transaction. */
-static int
-claim_write(struct enrich *en, const struct claim *c, const struct sales_unit *unit,
-    const struct merchant *merchant, struct arena *a, struct err *e)
-{
-	enum answer	 answer = decide_answer(c, unit, merchant);
-	struct decision	 d = decide_claim(c, answer, en->conf->without_api, en->now_ms);
-	const char	*api = api_record(c, answer, unit, merchant, en->now_ms, a);
-	bool		 nameless = c->merchant_name == NULL &&
-	    (merchant == NULL || merchant->name == NULL);
-
-	/* An approval must say who: neither the mail nor the API did. */
-	if (d.state == CLAIM_CONFIRMED && (nameless || !decide_askable(c)))
-		d.state = CLAIM_HELD;
-	/* History that cannot be proven now is believed for the API's sake alone, or a person's (architecture, Proof). */
-	if (d.state == CLAIM_CONFIRMED && answer == ANSWER_NOT_ASKED && !c->accepted && c->proof != NULL &&
-	    strcmp(c->proof, "none") == 0)
-		d.state = CLAIM_HELD;
-	if (d.state == CLAIM_CONFIRMED)
-		return claim_confirm(en, c, unit, merchant, api, e);
-	if (d.state == CLAIM_PENDING) {
-		en->pending++;
-		return claim_wait(en->db, c->id, api, d.asks, d.next_ms, e);
-	}
-	en->waiting++;
-	return claim_settle(en->db, c, d.state, api, en->now_ms, e);
-}
 
 static int
 commit(struct db *db, struct err *e)
@@ -105,15 +33,14 @@ commit(struct db *db, struct err *e)
 
 /* Inside the transaction: the claim may have changed since it was asked about. */
 static int
-claim_settle_now(struct enrich *en, int64_t id, const struct sales_unit *unit,
-    const struct merchant *merchant, struct err *e)
+claim_settle_now(struct enrich *en, int64_t id, const struct said *said, struct err *e)
 {
 	struct arena	a = {0};
 	struct claim	c;
 	int		rc = claim_get(en->db, id, &a, &c, e);
 
 	if (rc == 0 && c.state == CLAIM_PENDING)
-		rc = claim_write(en, &c, unit, merchant, &a, e);
+		rc = settle_claim(en, &c, said, &a, e);
 	arena_free(&a);
 	return rc;
 }
@@ -124,7 +51,7 @@ enrich_settle(struct enrich *en, int64_t id, const struct sales_unit *unit,
 {
 	if (db_begin(en->db, e) == -1)
 		return -1;
-	if (claim_settle_now(en, id, unit, merchant, e) == 0)
+	if (claim_settle_now(en, id, &(struct said){.unit = unit, .merchant = merchant}, e) == 0)
 		return commit(en->db, e);
 	db_rollback(en->db);
 	return -1;
@@ -132,12 +59,13 @@ enrich_settle(struct enrich *en, int64_t id, const struct sales_unit *unit,
 
 /* ---- asking */
 
-/* A claim that is asked about, and what came back. */
+/* A claim that is asked about, or an approval that is asked about again; and what came back. */
 struct asking {
 	struct arena		 arena;
-	struct claim		 c;
-	struct question		 unit, merchant;
-	bool			 unit_asked, merchant_asked;
+	int64_t			 approval;	/* 0: a claim */
+	struct claim		 c;		/* of an approval its key alone */
+	struct question		 unit, merchant, units;
+	bool			 unit_asked, merchant_asked, units_asked;
 	const struct question	*failed;	/* NULL: none */
 	struct asking		*next;		/* in its list */
 };
@@ -157,31 +85,61 @@ struct pass {
 	struct err		 why;
 };
 
-/* The next question about a claim, by what the last ones gave; NULL: none is left. */
+/*
+ * The merchant only if the unit agrees; the organisation's units only for a claim whose unit is not known, or not
+ * said: what a person can choose from.
+ */
+static struct question *
+question_second(struct asking *as)
+{
+	const bool known = as->unit_asked && as->unit.found;
+
+	if (!decide_has_units(&as->c) || as->merchant_asked || as->units_asked ||
+	    (known && decide_answer(&as->c, &as->unit.unit, NULL) != ANSWER_AGREES) ||
+	    (!known && as->approval != 0))
+		return NULL;
+	if (known) {
+		as->merchant_asked = true;
+		as->merchant = (struct question){.kind = ASK_MERCHANT};
+	} else {
+		as->units_asked = true;
+		as->units = (struct question){.kind = ASK_MERCHANT_UNITS};
+	}
+	return known ? &as->merchant : &as->units;
+}
+
+/* The next question, by what the last ones gave; NULL: none is left. */
 static struct question *
 asking_next(struct asking *as)
 {
+	struct question *q;
+
 	if (as->failed != NULL)
 		return NULL;
-	if (!as->unit_asked) {
+	if (!as->unit_asked && decide_askable(&as->c)) {
 		as->unit_asked = true;
-		as->unit = (struct question){.kind = ASK_SALES_UNIT, .msn = as->c.msn, .arena = &as->arena, .tag = as};
-		return &as->unit;
-	}
-	/* The merchant only if the first agrees and a URL can hold the number. */
-	if (as->merchant_asked || decide_answer(&as->c, &as->unit.unit, NULL) != ANSWER_AGREES ||
-	    strncmp(as->c.org_scheme, "business:SE:", 12) == 0)
+		as->unit = (struct question){.kind = ASK_SALES_UNIT};
+		q = &as->unit;
+	} else if ((q = question_second(as)) == NULL) {
 		return NULL;
-	as->merchant_asked = true;
-	as->merchant = (struct question){.kind = ASK_MERCHANT, .org_scheme = as->c.org_scheme,
-	    .org_number = as->c.org_number, .arena = &as->arena, .tag = as};
-	return &as->merchant;
+	}
+	q->msn = as->c.msn;
+	q->org_scheme = as->c.org_scheme;
+	q->org_number = as->c.org_number;
+	q->arena = &as->arena;
+	q->tag = as;
+	return q;
 }
 
-static const struct merchant *
-asking_merchant(const struct asking *as)
+/* That the units could not be had is no reason to know less: they are for people. */
+static struct said
+asking_said(const struct asking *as)
 {
-	return as->merchant_asked ? &as->merchant.merchant : NULL;
+	return (struct said){
+		.unit = as->unit_asked ? &as->unit.unit : NULL,
+		.merchant = as->merchant_asked ? &as->merchant.merchant : NULL,
+		.units = as->units_asked && !as->units.failed ? &as->units.units : NULL,
+	};
 }
 
 static int
@@ -220,11 +178,11 @@ api_done(struct pass *p)
 }
 
 static bool
-is_in_hand(const struct pass *p, int64_t id)
+is_in_hand(const struct pass *p, int64_t claim, int64_t approval)
 {
 	for (int i = 0; i < 2; i++)
 		for (const struct asking *as = i == 0 ? p->asked : p->answered; as != NULL; as = as->next)
-			if (as->c.id == id)
+			if (as->c.id == claim && as->approval == approval)
 				return true;
 	return false;
 }
@@ -259,7 +217,17 @@ answered_put(struct pass *p, struct asking *as)
 		p->gather_ms = clock_mono_ms();
 }
 
-/* One due claim: asked about, unless there is nothing to ask. 1: it is in hand now; 0: it waits for another. */
+static void
+asking_begin(struct pass *p, struct asking *as)
+{
+	p->en->asked++;
+	as->next = p->asked;
+	p->asked = as;
+	p->asked_count++;
+	management_ask(p->api, asking_next(as));
+}
+
+/* One due claim: settled where there is nothing to ask, else asked about. 1: it is in hand now; 0: it waits for another. */
 static int
 claim_take(struct pass *p, int64_t id, struct err *e)
 {
@@ -280,18 +248,53 @@ claim_take(struct pass *p, int64_t id, struct err *e)
 	}
 	if (api_need(p, e) == -1)
 		goto out;
-	p->en->asked++;
-	as->next = p->asked;
-	p->asked = as;
-	p->asked_count++;
-	management_ask(p->api, asking_next(as));
+	asking_begin(p, as);
 	return 1;
 out:
 	asking_free(as);
 	return rc;
 }
 
-/* Takes due claims in hand until there are enough. */
+static int
+approval_take(struct pass *p, int64_t id, struct err *e)
+{
+	struct asking	*as = calloc(1, sizeof(*as));
+	struct approval	 ap;
+
+	if (as == NULL)
+		arena_no_memory();
+	if (approval_get_row(p->en->db, id, &as->arena, &ap, e) == -1 || api_need(p, e) == -1) {
+		asking_free(as);
+		return -1;
+	}
+	as->approval = id;
+	as->c = (struct claim){.org_scheme = ap.org_scheme, .org_number = ap.org_number, .msn = ap.msn};
+	asking_begin(p, as);
+	return 0;
+}
+
+/* Up to `room` approvals, once no claim is left: what waits for its first answer goes before what had one. */
+static int
+approvals_take(struct pass *p, int room, struct err *e)
+{
+	int64_t	ids[ENRICH_HANDS + ENRICH_BATCH];
+	int	n = 0;
+
+	if (p->en->conf->none)
+		return 0;
+	if (approval_due(p->en->db, p->en->now_ms, ids, p->asked_count + p->answered_count + room, &n, e) == -1)
+		return -1;
+	for (int i = 0; i < n && room > 0 && !*p->en->stop; i++) {
+		if (is_in_hand(p, 0, ids[i]))
+			continue;
+		room--;
+		if (approval_take(p, ids[i], e) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Takes due claims in hand until there are enough, and then approvals. */
 static int
 claims_take(struct pass *p, struct err *e)
 {
@@ -307,7 +310,7 @@ claims_take(struct pass *p, struct err *e)
 			return -1;
 		taken = 0;
 		for (int i = 0; i < n && taken < ENRICH_BATCH && !*p->en->stop; i++) {
-			if (is_in_hand(p, ids[i]))
+			if (is_in_hand(p, ids[i], 0))
 				continue;
 			took = claim_take(p, ids[i], e);
 			if (took == -1)
@@ -315,7 +318,7 @@ claims_take(struct pass *p, struct err *e)
 			taken += took;
 		}
 	} while (taken > 0);
-	return 0;
+	return approvals_take(p, ENRICH_BATCH, e);
 }
 
 /* What must be told at once, the worse the higher: keys, then the certificate; 0: what may pass. */
@@ -332,6 +335,8 @@ claim_unanswered(struct pass *p, struct asking *as, const struct question *q)
 	const bool worse = q->away > p->told_now ||
 	    (q->away == p->told_now && refusal(&q->why) > refusal(&p->why));
 
+	if (q->kind == ASK_MERCHANT_UNITS && !q->away)
+		return;
 	if (!p->failed || worse)
 		p->why = q->why;
 	p->failed = true;
@@ -339,7 +344,8 @@ claim_unanswered(struct pass *p, struct asking *as, const struct question *q)
 	p->over |= q->away;
 	if (q->retry_after_ms > p->wish_ms && q->away)
 		p->wish_ms = q->retry_after_ms;
-	as->failed = q;
+	if (q->kind != ASK_MERCHANT_UNITS)	/* see asking_said() */
+		as->failed = q;
 }
 
 /* A question came back: the next one about its claim is asked, or the claim is ready to be written. */
@@ -368,13 +374,16 @@ question_back(struct pass *p, struct question *q)
 static int
 asking_write(struct pass *p, const struct asking *as, struct err *e)
 {
+	const struct said said = asking_said(as);
 	struct enrich *en = p->en;
 
 	if (as->failed == NULL)
-		return claim_settle_now(en, as->c.id, as->unit_asked ? &as->unit.unit : NULL,
-		    asking_merchant(as), e);
+		return as->approval != 0 ? settle_approval(en, as->approval, &said, e) :
+		    claim_settle_now(en, as->c.id, &said, e);
 	if (as->failed->tries == 0 || p->wish_ms > 0)
 		return 0;
+	if (as->approval != 0)
+		return approval_later(en->db, as->approval, en->now_ms + 1, e);
 	/* To the end of the queue, so that a claim that always fails does not stop the others. */
 	return claim_wait(en->db, as->c.id, NULL, as->c.asks, en->now_ms + 1, e);
 }
@@ -436,7 +445,18 @@ claims_put_off(struct enrich *en, const int64_t *ids, int n, int64_t next_ms, st
 	return rc;
 }
 
-/* The API said when it may be asked again (Retry-After): that goes for all claims that are due. */
+static int
+approvals_put_off(struct enrich *en, int64_t next_ms, struct err *e)
+{
+	if (db_begin(en->db, e) == -1)
+		return -1;
+	if (approval_put_off(en->db, en->now_ms, next_ms, e) == 0)
+		return commit(en->db, e);
+	db_rollback(en->db);
+	return -1;
+}
+
+/* The API said when it may be asked again (Retry-After): that goes for all that is due. */
 static int
 due_put_off(struct enrich *en, int64_t wait_ms, struct err *e)
 {
@@ -446,6 +466,8 @@ due_put_off(struct enrich *en, int64_t wait_ms, struct err *e)
 	next_ms = en->now_ms + (wait_ms < ENRICH_MAX_LIMIT_MS ? wait_ms : ENRICH_MAX_LIMIT_MS);
 	if (next_ms <= en->now_ms)
 		return 0;
+	if (approvals_put_off(en, next_ms, e) == -1)
+		return -1;
 	do {
 		if (claim_due(en->db, en->now_ms, ids, COUNT(ids), &n, e) == -1 ||
 		    (n > 0 && claims_put_off(en, ids, n, next_ms, e) == -1))
@@ -599,12 +621,14 @@ asked_lately(const struct claim *c, int64_t now_ms)
 }
 
 static int
-look_keep(struct enrich *en, int64_t id, const char *api, struct err *e)
+look_keep(struct enrich *en, struct asking *as, struct err *e)
 {
+	const struct said said = asking_said(as);
+
 	if (db_begin(en->db, e) == -1)
 		return -1;
-	if (claim_looked(en->db, id, api, e) == 0)
-		return db_commit(en->db, e);
+	if (settle_look(en, &as->c, &said, &as->arena, e) == 0)
+		return commit(en->db, e);
 	db_rollback(en->db);
 	return -1;
 }
@@ -613,8 +637,8 @@ static int
 look_ask(struct pass *p, struct asking *as, struct look *look, struct err *e)
 {
 	struct enrich	*en = p->en;
-	const char	*api;
 	struct question	*q;
+	int		 spared;
 
 	while ((q = asking_next(as)) != NULL)
 		if (api_need(p, &look->why) == -1 || management_answer(p->api, q, &look->why) == -1) {
@@ -622,11 +646,10 @@ look_ask(struct pass *p, struct asking *as, struct look *look, struct err *e)
 			return 0;
 		}
 	look->asked++;
-	if (!as->c.trusted && !as->merchant_asked && budget_unasked(en->db, 1, e) == -1)
+	spared = LOOK_QUESTIONS - as->unit_asked - as->merchant_asked - as->units_asked;
+	if (!as->c.trusted && spared > 0 && budget_unasked(en->db, spared, e) == -1)
 		return -1;
-	api = api_record(&as->c, decide_answer(&as->c, &as->unit.unit, asking_merchant(as)), &as->unit.unit,
-	    asking_merchant(as), en->now_ms, &as->arena);
-	return look_keep(en, as->c.id, api, e);
+	return look_keep(en, as, e);
 }
 
 static int
@@ -637,9 +660,9 @@ look_at(struct pass *p, int64_t id, struct look *look, struct err *e)
 	bool		 left = true;
 	int		 rc = claim_get(en->db, id, &as.arena, &as.c, e);
 
-	if (rc == 0 && decide_askable(&as.c) && !asked_lately(&as.c, en->now_ms)) {
-		if (!as.c.trusted)	/* two at most: the sales unit, and the merchant if that agrees */
-			rc = budget_ask(en->db, 2, en->now_ms, &left, e);
+	if (rc == 0 && (decide_askable(&as.c) || decide_has_units(&as.c)) && !asked_lately(&as.c, en->now_ms)) {
+		if (!as.c.trusted)
+			rc = budget_ask(en->db, LOOK_QUESTIONS, en->now_ms, &left, e);
 		if (rc == 0 && left)
 			rc = look_ask(p, &as, look, e);
 		look->unasked += !left;

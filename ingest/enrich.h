@@ -23,6 +23,7 @@ struct enrich {
 	struct management		**keep;
 	/* out */
 	int64_t				 asked, confirmed, evidence, waiting /* for a person */, pending;
+	int64_t				 refreshed, changed, gone;	/* approvals that were asked about again */
 	int64_t				 failing_ms;	/* for how long the API has been failing (set on -1, from
 							   event_failing's since_ms); 0: it is not */
 };
@@ -35,7 +36,7 @@ int	enrich_settle(struct enrich *, int64_t claim_id, const struct sales_unit *, 
 	    struct err *);
 
 /*
- * One pass over the claims that are due: as many at a time as ingest/management lets through, trusted ones alone. What
+ * One pass over the claims that are due, and then over approvals that are to be asked about again: as many at a time as ingest/management lets through, trusted ones alone. What
  * was answered is written many at a time, and no transaction spans a question. -1 when a part could not be asked: the
  * database or a signal ends the pass at once; so does an API that is away, limited or refuses our keys, and failures in
  * a row (ingest/pace.h). A claim that went unanswered goes to the end of the queue, for it may be the one that

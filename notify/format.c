@@ -202,6 +202,36 @@ reason_lines(struct letter *l)
 	}
 }
 
+/* A name, a word or true and false; what was not known before is "nothing". */
+static const char *
+change_value(const struct letter *l, const struct json *v)
+{
+	const char	*text = shown(json_text(v), l->arena);
+	bool		 yes;
+
+	if (json_bool(v, &yes))
+		return yes ? "true" : "false";
+	return text == NULL ? "nothing" : arena_printf(l->arena, "\"%s\"", text);
+}
+
+static void
+change_lines(struct letter *l)
+{
+	const struct json	*list = json_get(l->data, "changes");
+	const char		*label = "Changed";
+
+	for (int i = 0; i < json_count(list); i++) {
+		const struct json	*c = json_item(list, i);
+		const char		*field = only(json_text(json_get(c, "field")), NAMES, TEXT_MAX_BYTES);
+
+		if (field == NULL)
+			continue;
+		line(l, label, arena_printf(l->arena, "%s from %s to %s", field, change_value(l, json_get(c, "from")),
+		    change_value(l, json_get(c, "to"))));
+		label = "";
+	}
+}
+
 static void
 sender_line(struct letter *l)
 {
@@ -246,6 +276,7 @@ fact_lines(struct letter *l)
 		line(l, "Found in", at == NULL ? "junk mail" :
 		    "junk mail: tell the mail server that its sender is welcome");
 	sender_line(l);
+	change_lines(l);
 	reason_lines(l);
 }
 

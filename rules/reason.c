@@ -60,6 +60,7 @@ static const struct reason known[] = {
 	{ "found-in-junk",		false,	-1 },
 	{ "reading-changed",		true,	-1 },
 	{ "no-longer-read",		false,	-1 },
+	{ "name-differs",		false,	-1 },
 	/* what stands between its bytes and its text: the reader */
 	{ "ambiguous-mime",		true,	-1 },
 	{ "truncated",			true,	-1 },

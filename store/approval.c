@@ -32,6 +32,11 @@ approval_read(struct row *r, struct arena *a, struct approval *p)
 	p->merchant = row_text(r, a);
 	p->sales_unit = row_text(r, a);
 	p->junk = row_bool(r);
+	p->asked_ms = row_int(r);
+	p->reasons = row_text(r, a);
+	p->missing_ms = row_int(r);
+	p->next_ms = row_int(r);
+	p->changes = row_int(r);
 }
 
 /* 1 and the approval, 0 if there is none. */
@@ -57,6 +62,122 @@ approval_get(struct db *db, const char *apr, struct arena *a, struct approval *p
 	if (got == 0)
 		return err_set(e, ERR_REJECT, "%s: there is no such approval", apr);
 	return got == 1 ? 0 : -1;
+}
+
+int
+approval_get_row(struct db *db, int64_t id, struct arena *a, struct approval *p, struct err *e)
+{
+	int got = approval_find(db, SQL_APPROVAL_BY_ID, ARGS(arg_int(id)), a, p, e);
+
+	if (got == 0)
+		return err_set(e, ERR_FATAL, "approval %lld: there is no such row", (long long)id);
+	return got == 1 ? 0 : -1;
+}
+
+int
+approval_of_key(struct db *db, const struct claim *c, struct arena *a, struct approval *p, bool *found,
+    struct err *e)
+{
+	int got = approval_find(db, SQL_APPROVAL_BY_KEY,
+	    ARGS(arg_text(c->org_scheme), arg_text(c->org_number), arg_text(c->msn)), a, p, e);
+
+	*found = got == 1;
+	return got < 0 ? -1 : 0;
+}
+
+/* ---------------------------------------------------------------- asked about again */
+
+int
+approval_due(struct db *db, int64_t now_ms, int64_t *ids, int max, int *n, struct err *e)
+{
+	struct row r;
+	int got;
+
+	*n = 0;
+	if (sql_open(db, SQL_APPROVAL_DUE,
+		ARGS(arg_int(now_ms), arg_int(max), arg_int(DB_LONGEST_WAIT_MS)), &r, e) != 0)
+		return -1;
+	while ((got = sql_next(&r, e)) == 1)
+		ids[(*n)++] = row_int(&r);
+	return got;
+}
+
+int
+approval_ask(struct db *db, const char *apr, int64_t now_ms, int *n, struct err *e)
+{
+	*n = sql_run(db, SQL_APPROVAL_ASK, ARGS(arg_text(apr), arg_int(now_ms)), e);
+	if (*n == 0 && apr != NULL)
+		return err_set(e, ERR_REJECT, "%s: there is no such approval", apr);
+	return *n < 0 ? -1 : 0;
+}
+
+int
+approval_later(struct db *db, int64_t id, int64_t next_ms, struct err *e)
+{
+	return sql_write(db, SQL_APPROVAL_LATER, ARGS(arg_int(id), arg_int(next_ms)), e);
+}
+
+int
+approval_put_off(struct db *db, int64_t now_ms, int64_t next_ms, struct err *e)
+{
+	return sql_run(db, SQL_APPROVAL_PUT_OFF, ARGS(arg_int(now_ms), arg_int(next_ms)), e) < 0 ? -1 : 0;
+}
+
+int
+approval_ask_old(struct db *db, const struct claim *c, int64_t now_ms, struct err *e)
+{
+	return sql_run(db, SQL_APPROVAL_ASK_OLD,
+	    ARGS(arg_text(c->org_scheme), arg_text(c->org_number), arg_text(c->msn),
+		arg_int(now_ms - APPROVAL_OLD_MS), arg_int(now_ms)), e) < 0 ? -1 : 0;
+}
+
+/*
+ * The cause counts what was told of the approval before: a name that changes back and forth is news each time, and
+ * a restored log tells the same changes under the same ids.
+ */
+static int
+change_event(struct db *db, const struct approval *p, const char *type, const struct json *changes,
+    int64_t now_ms, struct err *e)
+{
+	struct arena a = {0};
+	struct json *data = approval_json(p);
+	int rc;
+
+	json_put(data, "changes", json_copy(changes));
+	rc = event_add(db, &(struct event_new){
+		.type = type,
+		.ref = p->apr,
+		.cause = arena_printf(&a, "%lld %s", (long long)p->changes, json_print(changes, &a)),
+		.data = data,
+	    }, now_ms, e);
+	arena_free(&a);
+	return rc;
+}
+
+int
+approval_keep(struct db *db, const struct approval *p, const char *type, const struct json *changes,
+    int64_t now_ms, struct err *e)
+{
+	if (sql_write(db, SQL_APPROVAL_KEEP,
+		ARGS(arg_int(p->id), arg_text(p->state), arg_text(p->country), arg_text(p->merchant_name),
+		    arg_text(p->sales_unit_name), arg_text(p->merchant), arg_text(p->sales_unit),
+		    arg_time(p->asked_ms), arg_time(p->missing_ms), arg_time(p->next_ms),
+		    arg_int(p->changes + (type != NULL))), e) != 0)
+		return -1;
+	return type == NULL ? 0 : change_event(db, p, type, changes, now_ms, e);
+}
+
+int
+approval_has_msn(struct db *db, const char *org_scheme, const char *org_number, const char *msn, bool *has,
+    struct err *e)
+{
+	int64_t n = 0;
+
+	if (sql_number(db, SQL_APPROVAL_HAS_MSN,
+		ARGS(arg_text(org_scheme), arg_text(org_number), arg_text(msn)), &n, e) != 1)
+		return -1;
+	*has = n > 0;
+	return 0;
 }
 
 /* ---------------------------------------------------------------- confirming */
@@ -87,7 +208,8 @@ approval_add(struct db *db, const struct claim *c, const struct approval_facts *
 		arg_text(c->mailbox), arg_text(c->message_id),
 		arg_text(from ? c->sender_domain : NULL), arg_text(c->proof),
 		arg_text(f->merchant), arg_text(f->sales_unit),
-		arg_time(asked ? now_ms : 0), arg_int(claim_in_junk(c))),
+		arg_time(asked ? now_ms : 0), arg_int(claim_in_junk(c)),
+		arg_text(first_of(f->reasons, "[]"))),
 	    &id, e);
 	return got == 1 ? 0 : -1;
 }
@@ -243,6 +365,7 @@ approval_json(const struct approval *p)
 	json_put(o, "sender", sender);
 	json_put(o, "merchant", json_ours(p->merchant));
 	json_put(o, "sales_unit", json_ours(p->sales_unit));
+	json_put(o, "reasons", json_ours(p->reasons));
 	return o;
 }
 

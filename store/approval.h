@@ -22,6 +22,11 @@ struct approval {
 	const char	*mailbox, *message_id, *sender_domain, *proof;
 	const char	*merchant, *sales_unit;	/* JSON, NULL if the API was not asked */
 	bool		 junk;			/* the mail that made it lay in a folder for junk */
+	int64_t		 asked_ms;		/* when it last answered; 0: never */
+	const char	*reasons;		/* JSON array as a claim's: remarks, of names that differ from the mail's */
+	int64_t		 missing_ms;		/* since when the API says that it does not know it; 0: it knows it */
+	int64_t		 next_ms;		/* when the API is asked again; 0: it is not */
+	int64_t		 changes;		/* how often it was told as changed or gone */
 };
 
 /* What the API told of a confirmed claim; all NULL if it was not asked. Texts of JSON by allow-list. */
@@ -29,6 +34,7 @@ struct approval_facts {
 	const char	*merchant_name, *sales_unit_name, *country;
 	const char	*merchant, *sales_unit;
 	const char	*api;			/* the claim's record of the answer (claim.api) */
+	const char	*reasons;		/* the approval's remarks; NULL: none */
 };
 
 /*
@@ -50,6 +56,32 @@ int	approval_record(struct db *, const struct claim *key, const struct approval_
 
 /* ERR_REJECT if there is none. By public id ("apr_..."). */
 int	approval_get(struct db *, const char *apr, struct arena *, struct approval *, struct err *);
+
+int	approval_get_row(struct db *, int64_t id, struct arena *, struct approval *, struct err *);
+/* That of the claim's key. */
+int	approval_of_key(struct db *, const struct claim *, struct arena *, struct approval *, bool *found, struct err *);
+int	approval_has_msn(struct db *, const char *org_scheme, const char *org_number, const char *msn, bool *has,
+	    struct err *);
+
+/* ---- asked about again (ingest/refresh.h): which ones is kept in rows, so nothing is forgotten by a pass that ends */
+
+#define APPROVAL_OLD_MS	(7 * INT64_C(86400000))	/* a mail for an approval that was not asked about since: it is */
+
+/* Up to `max` approvals that the API is to be asked about. */
+int	approval_due(struct db *, int64_t now_ms, int64_t *ids, int max, int *n, struct err *);
+/* This one, or all of them (NULL), shall be asked about at now_ms; *n: how many. ERR_REJECT if there is none. */
+int	approval_ask(struct db *, const char *apr, int64_t now_ms, int *n, struct err *);
+int	approval_later(struct db *, int64_t id, int64_t next_ms, struct err *);
+/* All that are due at now_ms. */
+int	approval_put_off(struct db *, int64_t now_ms, int64_t next_ms, struct err *);
+/* That of the claim's key, if there is one that was last asked about more than APPROVAL_OLD_MS ago. */
+int	approval_ask_old(struct db *, const struct claim *, int64_t now_ms, struct err *);
+/*
+ * Writes what an answer made of it: state, names, country, facts and times. type is the event approval.changed or
+ * approval.gone, NULL: nothing is told; its data is the approval, and `changes`.
+ */
+int	approval_keep(struct db *, const struct approval *, const char *type, const struct json *changes,
+	    int64_t now_ms, struct err *);
 
 struct json	*approval_json(const struct approval *);	/* architecture, Identifiers */
 

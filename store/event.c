@@ -19,6 +19,8 @@ static const struct {
 } types[] = {
 	{ "approval.confirmed", SEVERITY_INFO, false },
 	{ "approval.missing-mail", SEVERITY_ATTENTION, false },
+	{ "approval.changed", SEVERITY_INFO, false },
+	{ "approval.gone", SEVERITY_ATTENTION, false },
 	{ "evidence.added", SEVERITY_INFO, false },
 	{ "claim.pending", SEVERITY_ATTENTION, false },
 	{ "claim.held", SEVERITY_ATTENTION, false },

@@ -34,6 +34,7 @@ review_list_of(struct db *db, int64_t claim_id, int64_t mail_id, struct arena *a
 		v.user = row_text(&r, a);
 		v.by = row_text(&r, a);
 		v.at_ms = row_int(&r);
+		v.msn = row_text(&r, a);
 		arena_put(&b, &v, sizeof(v));
 		(*n)++;
 	}
@@ -56,6 +57,7 @@ review_json(const struct review *v)
 		json_put_int(j, "login_uid", v->login_uid);
 	json_put_text(j, "by", v->by);
 	json_put_time(j, "at", v->at_ms);
+	json_put_text(j, "msn", v->msn);
 	return j;
 }
 
@@ -103,7 +105,7 @@ review_add(struct db *db, int64_t claim_id, int64_t mail_id, const struct review
 	return sql_write(db, SQL_REVIEW_ADD,
 	    ARGS(arg_time(claim_id), arg_time(mail_id), arg_text(v->accept ? "accept" : "reject"),
 		arg_text(was), arg_text(v->why), v->login_uid < 0 ? arg_text(NULL) : arg_int(v->login_uid),
-		arg_text(v->user), arg_text(v->by), arg_int(v->at_ms)),
+		arg_text(v->user), arg_text(v->by), arg_int(v->at_ms), arg_text(v->msn)),
 	    e);
 }
 
@@ -151,7 +153,7 @@ accept_refused(const struct claim *c, enum claim_state state, bool although_disp
 	bool asked = state == CLAIM_DISPUTED || state == CLAIM_UNCONFIRMED;
 
 	if (c->org_scheme == NULL || c->org_number == NULL || c->msn == NULL)
-		return "it names no organisation or no MSN that could be approved";
+		return "it names no organisation or no MSN that could be approved (--msn gives it one)";
 	if (asked && !although_disputed)
 		return arena_printf(a, "it is %s: the API does not agree; say --although-disputed if you know better",
 		    claim_state_name(state));
@@ -232,12 +234,20 @@ review_claim(struct db *db, int64_t id, const struct review *v, bool although_di
 	if (claim_get(db, id, &a, &c, e) != 0 || review_list_of(db, id, 0, &a, &before, &n, e) != 0 ||
 	    claim_decidable(&c, v, n > 0 ? &before[n - 1] : NULL, &state, &a, e) != 0)
 		goto out;
+	if (v->msn != NULL && c.msn != NULL) {
+		err_set(e, ERR_REJECT, "clm_%lld: it says its MSN itself", (long long)id);
+		goto out;
+	}
+	if (v->msn != NULL)
+		c.msn = v->msn;
 	refused = v->accept ? accept_refused(&c, state, although_disputed, no_api, &a) : NULL;
 	if (refused != NULL) {
 		err_set(e, ERR_REJECT, "clm_%lld: %s", (long long)id, refused);
 		goto out;
 	}
 	if (review_add(db, id, 0, v, claim_state_name(c.state), e) != 0)
+		goto out;
+	if (v->msn != NULL && sql_write(db, SQL_REVIEW_MSN, ARGS(arg_int(id), arg_text(v->msn)), e) != 0)
 		goto out;
 	if ((v->accept ? claim_accept(db, &c, state, v->at_ms, e) : claim_reject(db, &c, v->at_ms, e)) != 0)
 		goto out;

@@ -24,6 +24,7 @@ struct review {
 	const char	*why, *user, *by;	/* the account that ran us; --by, NULL: not said */
 	int64_t		 login_uid;		/* -1: nobody logged in */
 	int64_t		 at_ms;
+	const char	*msn;			/* that the claim is about, if it does not say so itself; NULL: not said */
 };
 
 /*
@@ -36,7 +37,7 @@ int	review_mail(struct db *, int64_t id, const struct review *, struct err *);
 /* Those of a claim, or of a mail (the other id 0), oldest first. */
 int	review_list_of(struct db *, int64_t claim_id, int64_t mail_id, struct arena *, struct review **, int *n,
 	    struct err *);
-/* {"decision", "was", "why", "user", "login_uid", "by", "at"}. */
+/* {"decision", "was", "why", "user", "login_uid", "by", "at", "msn"}. */
 struct json	*review_json(const struct review *);
 
 struct review_filter {

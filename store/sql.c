@@ -104,6 +104,15 @@ const char *const sql_upgrades[SQL_VERSION - 1] = {
 	" TEXT NOT NULL, seen_ms INTEGER NOT NULL, told INTEGER NOT NULL DEFAULT 0 CHECK (told IN (0,"
 	" 1))) STRICT, WITHOUT ROWID;"
 	" PRAGMA user_version = 5",
+	"ALTER TABLE approval ADD COLUMN reasons TEXT NOT NULL DEFAULT '[]';"
+	" ALTER TABLE approval ADD COLUMN missing_ms INTEGER; ALTER TABLE approval ADD COLUMN next_ms INTEGER;"
+	" ALTER TABLE approval ADD COLUMN changes INTEGER NOT NULL DEFAULT 0;"
+	" CREATE INDEX approval_due ON approval (next_ms) WHERE next_ms IS NOT NULL;"
+	" CREATE TABLE answer (id INTEGER PRIMARY KEY, ref TEXT NOT NULL, answer TEXT NOT NULL, said TEXT NOT NULL,"
+	" first_ms INTEGER NOT NULL, last_ms INTEGER NOT NULL, times INTEGER NOT NULL DEFAULT 1) STRICT;"
+	" CREATE INDEX answer_ref ON answer (ref, id);"
+	" ALTER TABLE review ADD COLUMN msn TEXT;"
+	" PRAGMA user_version = 6",
 };
 
 /*
@@ -132,7 +141,8 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 #define APPROVAL_SELECT \
 	"SELECT id, apr, state, confirmed_by, org_scheme, org_number, country, merchant_name," \
 	" msn, sales_unit_name, received_ms, confirmed_ms, history, mailbox, message_id," \
-	" sender_domain, proof, merchant, sales_unit, junk FROM approval"
+	" sender_domain, proof, merchant, sales_unit, junk, asked_ms, reasons, missing_ms, next_ms, changes" \
+	" FROM approval"
 
 #define UNIT_ROW \
 	"SELECT u.msn, u.name, u.org_scheme, u.org_number, u.merchant_name, u.country, u.first_ms," \
@@ -384,13 +394,36 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_APPROVAL_ADD] =
 	    "INSERT INTO approval (apr, state, confirmed_by, org_scheme, org_number, msn,"
 	    " country, merchant_name, sales_unit_name, received_ms, confirmed_ms, history,"
-	    " mailbox, message_id, sender_domain, proof, merchant, sales_unit, asked_ms, junk)"
+	    " mailbox, message_id, sender_domain, proof, merchant, sales_unit, asked_ms, junk, reasons)"
 	    " VALUES (?1, 'confirmed', ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14,"
-	    " ?15, ?16, ?17, ?18, ?19) RETURNING id",
+	    " ?15, ?16, ?17, ?18, ?19, ?20) RETURNING id",
 	[SQL_APPROVAL_BY_KEY] =
 	    APPROVAL_SELECT " WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3",
 	[SQL_APPROVAL_BY_APR] = APPROVAL_SELECT " WHERE apr = ?1",
 	[SQL_APPROVAL_BY_ID] = APPROVAL_SELECT " WHERE id = ?1",
+	[SQL_APPROVAL_DUE] =	/* ?3: a date so far away is of a clock that went back */
+	    "SELECT id FROM approval WHERE next_ms <= ?1 OR next_ms - ?3 > ?1 ORDER BY next_ms, id LIMIT ?2",
+	[SQL_APPROVAL_ASK] =	/* ?1 one, or all if it is NULL */
+	    "UPDATE approval SET next_ms = ?2 WHERE apr = ?1 OR ?1 IS NULL",
+	[SQL_APPROVAL_LATER] = "UPDATE approval SET next_ms = ?2 WHERE id = ?1",
+	[SQL_APPROVAL_PUT_OFF] = "UPDATE approval SET next_ms = ?2 WHERE next_ms <= ?1",
+	[SQL_APPROVAL_ASK_OLD] =
+	    "UPDATE approval SET next_ms = ?5 WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3"
+	    " AND coalesce(asked_ms, confirmed_ms) < ?4 AND next_ms IS NULL",
+	[SQL_APPROVAL_KEEP] =
+	    "UPDATE approval SET state = ?2, country = ?3, merchant_name = ?4, sales_unit_name = ?5,"
+	    " merchant = ?6, sales_unit = ?7, asked_ms = ?8, missing_ms = ?9, next_ms = ?10,"
+	    " changes = ?11 WHERE id = ?1",
+	[SQL_APPROVAL_HAS_MSN] =
+	    "SELECT count(*) FROM approval WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3",
+
+	[SQL_ANSWER_MORE] =
+	    "UPDATE answer SET times = times + 1, last_ms = ?4 WHERE id = (SELECT max(id) FROM answer"
+	    " WHERE ref = ?1) AND answer = ?2 AND said = ?3",
+	[SQL_ANSWER_ADD] =
+	    "INSERT INTO answer (ref, answer, said, first_ms, last_ms) VALUES (?1, ?2, ?3, ?4, ?4)",
+	[SQL_ANSWER_OF] =
+	    "SELECT answer, said, first_ms, last_ms, times FROM answer WHERE ref = ?1 ORDER BY id",
 	/*
 	 * Ordered by time, row number, kind (an approval before a claim), and resumed after a row
 	 * of that order: ?1 its time, ?2 and ?3 the row numbers that approvals and claims of that
@@ -506,13 +539,14 @@ const char *const sql_text[SQL_COUNT] = {
 	/* -------- what a person decided */
 	[SQL_REVIEW_ADD] =
 	    "INSERT INTO review (claim_id, mail_id, decision, was, why, login_uid, user, by_name,"
-	    " at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+	    " at_ms, msn) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
 	[SQL_REVIEW_OF_CLAIM] =
-	    "SELECT decision, was, why, login_uid, user, by_name, at_ms FROM review"
+	    "SELECT decision, was, why, login_uid, user, by_name, at_ms, msn FROM review"
 	    " WHERE claim_id = ?1 ORDER BY id",
 	[SQL_REVIEW_OF_MAIL] =
-	    "SELECT decision, was, why, login_uid, user, by_name, at_ms FROM review"
+	    "SELECT decision, was, why, login_uid, user, by_name, at_ms, msn FROM review"
 	    " WHERE mail_id = ?1 ORDER BY id",
+	[SQL_REVIEW_MSN] = "UPDATE claim SET msn = ?2 WHERE id = ?1 AND msn IS NULL",
 	[SQL_REVIEW_ACCEPT] =	/* asked for at once, and for the whole 14 days */
 	    "UPDATE claim SET state = 'pending', asks = 0, next_ms = ?2, told_ms = NULL,"
 	    " settled_ms = NULL WHERE id = ?1 AND state IN ('held', 'rejected')",

@@ -300,7 +300,7 @@ def test_json_keys_are_never_left_out(world):
     approval, = world.log("--state", "confirmed")
     claim, = world.log("--state", "held")
     keys = ["id", "state", "confirmed_by", "org_scheme", "org_number", "country", "merchant_name", "msn", "sales_unit_name",
-        "received_at", "confirmed_at", "mailbox", "found_in_junk", "message_id", "sender", "merchant", "sales_unit"]
+        "received_at", "confirmed_at", "mailbox", "found_in_junk", "message_id", "sender", "merchant", "sales_unit", "reasons"]
     assert list(approval) == keys
     assert set(claim) == {*keys, "reasons", "evidence", "api"}
     assert claim["confirmed_at"] is None and claim["merchant"] is None

@@ -78,7 +78,7 @@ an_approval_is_written_as_the_contract_says(void **state)
 	struct approval p = {.apr = "apr_1", .state = "confirmed", .confirmed_by = "sender",
 	    .org_scheme = "business:NO:ORG", .org_number = "918713867", .country = "NO", .msn = "123456",
 	    .received_ms = NOW, .confirmed_ms = NOW + 1, .mailbox = "onboarding", .sender_domain = "example.com",
-	    .proof = "dkim", .merchant = "{\"name\":\"X\"}"};
+	    .proof = "dkim", .merchant = "{\"name\":\"X\"}", .reasons = "[]"};
 	struct json *j = approval_json(&p);
 
 	assert_string_equal(json_print(j, &f->a),
@@ -87,7 +87,7 @@ an_approval_is_written_as_the_contract_says(void **state)
 	    "\"sales_unit_name\":null,\"received_at\":\"2026-11-22T09:33:20.000Z\","
 	    "\"confirmed_at\":\"2026-11-22T09:33:20.001Z\",\"mailbox\":\"onboarding\",\"found_in_junk\":false,\"message_id\":null,"
 	    "\"sender\":{\"domain\":\"example.com\",\"proof\":\"dkim\"},\"merchant\":{\"name\":\"X\"},"
-	    "\"sales_unit\":null}");
+	    "\"sales_unit\":null,\"reasons\":[]}");
 	json_free(j);
 }
 

@@ -110,7 +110,9 @@ what_is_not_ours_is_refused_and_left_alone(void **state)
 	" ALTER TABLE mailbox DROP COLUMN acts; ALTER TABLE mail DROP COLUMN next_ms;" \
 	" ALTER TABLE epoch DROP COLUMN screen; ALTER TABLE folder DROP COLUMN junk;" \
 	" ALTER TABLE approval DROP COLUMN junk; DROP TABLE unit; DROP TABLE untold; DROP TABLE product_order;" \
-	" DROP INDEX approval_msn; DROP INDEX claim_msn; PRAGMA user_version = 1;"
+	" DROP INDEX approval_msn; DROP INDEX claim_msn; DROP TABLE answer; DROP INDEX approval_due;" \
+	" ALTER TABLE approval DROP COLUMN reasons; ALTER TABLE approval DROP COLUMN missing_ms;" \
+	" ALTER TABLE approval DROP COLUMN next_ms; ALTER TABLE approval DROP COLUMN changes; PRAGMA user_version = 1;"
 /* Each table's columns, in order, and each index and trigger: as one text. */
 #define SHAPE "SELECT group_concat(what, ';') FROM (SELECT s.name || ' ' || coalesce((SELECT group_concat(c.name || c.type" \
 	" || c.\"notnull\" || c.pk || coalesce(c.dflt_value, ''), ',') FROM pragma_table_xinfo(s.name) AS c), '')" \

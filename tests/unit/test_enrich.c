@@ -193,7 +193,8 @@ names_that_agree_do_not_differ(void **state)
 
 	OK(enrich_settle(&en, id, &our_unit, &our_merchant, &f->e));
 	assert_string_equal(claim_now(f, id).api, "{\"asked_at\":\"2026-11-22T09:33:20.000Z\",\"answer\":\"agrees\","
-	    "\"sales_unit\":{\"msn\":\"123456\"},\"merchant\":{\"name\":\"Fjord Kaffe AS\"},\"name_differs\":false}");
+	    "\"sales_unit\":{\"msn\":\"123456\"},\"merchant\":{\"name\":\"Fjord Kaffe AS\"},\"units\":null,\"proposed\":null,"
+	    "\"name_differs\":false}");
 }
 
 static void

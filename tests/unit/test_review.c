@@ -112,7 +112,7 @@ a_decision_is_kept_with_who_and_why(void **state)
 	assert_int_equal(n, 2);
 	shown = review_json(&list[0]);
 	assert_string_equal(json_print(shown, &f->a), "{\"decision\":\"accept\",\"was\":\"held\","
-	    "\"why\":\"called them\",\"user\":\"kari\",\"login_uid\":1000,\"by\":\"Kari N\",\"at\":\"2026-11-22T09:33:20.001Z\"}");
+	    "\"why\":\"called them\",\"user\":\"kari\",\"login_uid\":1000,\"by\":\"Kari N\",\"at\":\"2026-11-22T09:33:20.001Z\",\"msn\":null}");
 	json_free(shown);
 	assert_int_equal(list[1].login_uid, -1);
 	assert_null(list[1].by);
