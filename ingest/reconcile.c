@@ -5,6 +5,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "ingest/reconcile.h"
+#include "ingest/refresh.h"
 #include "store/approval.h"
 #include "store/event.h"
 
@@ -534,33 +535,41 @@ missing_look(struct pass *p, struct err *e)
 	return rc;
 }
 
-/* ---- what is gone */
+/* ---- what is gone, or back */
 
-/* An approval that no list shows: its unit's own answer. Whether it is gone, a refresh decides (ingest/refresh.h). */
+/* An approval that the lists contradict: its unit's own answer says what it is (ingest/refresh.h). */
 static int
-unlisted_one(struct pass *p, struct detail *d, struct err *e)
+contradicted_one(struct pass *p, struct detail *d, struct arena *a, struct err *e)
 {
-	int rc;
+	struct reconcile	*rc = p->rc;
+	struct approval		 ap;
+	enum refresh_told	 told = REFRESH_SAME;
+	int			 result;
 
 	if (!d->answered)
 		return 0;
-	if (db_begin(p->rc->db, e) == -1)
+	if (db_begin(rc->db, e) == -1)
 		return -1;
-	rc = detail_keep(p, d, e);
-	if (rc == 0)
-		return db_commit(p->rc->db, e);
-	db_rollback(p->rc->db);
+	result = detail_keep(p, d, e);
+	if (result == 0)
+		result = approval_get(rc->db, d->row->apr, a, &ap, e);
+	if (result == 0)
+		result = refresh_apply(rc->db, ap.id, &d->unit.unit, NULL, rc->now_ms, &told, e);
+	rc->told += result == 0 && told != REFRESH_SAME;
+	if (result == 0)
+		return db_commit(rc->db, e);
+	db_rollback(rc->db);
 	return -1;
 }
 
 static int
-unlisted_ask(struct pass *p, struct err *e)
+contradicted_ask(struct pass *p, struct err *e)
 {
 	struct arena	 a = {0};
 	struct unit_row	*rows;
 	int		 n, rc;
 
-	rc = unit_unlisted(p->rc->db, p->t.listed_ms, asked_at_most(p->rc), &a, &rows, &n, e);
+	rc = unit_contradicted(p->rc->db, p->t.listed_ms, asked_at_most(p->rc), &a, &rows, &n, e);
 	for (int at = 0; rc == 0 && at < n; at += BATCH) {
 		struct detail	d[BATCH] = {0};
 		int		count = n - at < BATCH ? n - at : BATCH;
@@ -575,7 +584,7 @@ unlisted_ask(struct pass *p, struct err *e)
 			d[i].row = &rows[at + i];
 		details_ask(p, d, count, false, &a);
 		for (int i = 0; rc == 0 && i < count; i++)
-			rc = unlisted_one(p, &d[i], e);
+			rc = contradicted_one(p, &d[i], &a, e);
 	}
 	arena_free(&a);
 	return rc;
@@ -608,7 +617,7 @@ reconcile_is_due(struct reconcile *rc, bool *due, struct err *e)
 		result = unit_due(rc->db, t.listed_ms, rc->now_ms - RECONCILE_MISSING_MS,
 		    rc->conf->new != RECONCILE_REPORT, 1, &a, &rows, &n, e);
 	if (result == 0 && n == 0 && !*due)
-		result = unit_unlisted(rc->db, t.listed_ms, 1, &a, &rows, &n, e);
+		result = unit_contradicted(rc->db, t.listed_ms, 1, &a, &rows, &n, e);
 	*due = *due || n > 0;
 	arena_free(&a);
 	return result;
@@ -684,7 +693,7 @@ reconcile_pass(struct reconcile *rc, struct err *e)
 		goto out;
 	/* Old lists say nothing of today. */
 	if ((rc->listed || !lists_are_due(rc, &p.t)) && !p.away) {
-		if (missing_due(&p, e) == -1 || unlisted_ask(&p, e) == -1 ||
+		if (missing_due(&p, e) == -1 || contradicted_ask(&p, e) == -1 ||
 		    (rc->command && missing_look(&p, e) == -1))
 			goto out;
 	}

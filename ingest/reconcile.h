@@ -4,8 +4,8 @@
  * The lists of sales units and product orders are taken every `reconcile.every`; the first ones are a quiet baseline.
  * After it, a unit that the log has neither as an approval nor as a claim of proven mail for RECONCILE_MISSING_MS raises
  * approval.missing-mail, once; `new` says what else comes of it. A list concludes nothing alone: a unit is asked about
- * before it is told of, and an approval that no list shows is no longer known only if its own question is answered 404. A
- * list that is unlike the last one (half of it, or other keys) is not believed: nothing is stored, and a person says
+ * before it is told of, and an approval that no list shows, or a gone one that they show again, is refreshed by its own
+ * answer (ingest/refresh.h). A list that is unlike the last one (half of it, or other keys) is not believed: nothing is stored, and a person says
  * so (`believe`) if it is right. No transaction spans a request.
  */
 #ifndef INGEST_RECONCILE_H

@@ -4,11 +4,13 @@
 #include "ingest/settle.h"
 #include "store/answer.h"
 #include "store/approval.h"
+#include "store/unit.h"
 
 #define SETTLE_MAX_UNITS	1000	/* of a merchant, looked up to find the new one */
 
 /*
- * The one sales unit of the claim's organisation that no approval has: what a claim without an MSN may be about. NULL:
+ * The one sales unit of the claim's organisation that is new, which no approval has and the baseline of reconcile did
+ * not show before the mail: what a claim without an MSN may be about. NULL:
  * there is none, or not one alone, or too many to tell. An unproven mail gets no such help: who forges one knows
  * organisations, and would only have to leave the MSN out.
  */
@@ -23,6 +25,8 @@ unit_proposed(struct db *db, const struct claim *c, const struct unit_list *list
 		return 0;
 	for (int i = 0; i < list->count; i++) {
 		if (approval_has_msn(db, c->org_scheme, c->org_number, list->units[i].msn, &has, e) == -1)
+			return -1;
+		if (!has && unit_is_baseline(db, list->units[i].msn, c->made_ms, &has, e) == -1)
 			return -1;
 		if (has)
 			continue;

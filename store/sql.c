@@ -597,8 +597,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    UNIT_ROW UNIT_MISSING " AND u.quiet IS NULL AND u.first_ms <= ?2 AND (u.told_ms IS NULL OR ?3)"
 	    " AND (u.asked_ms IS NULL OR u.asked_ms < ?1 OR u.asked_ms < u.first_ms + ?5)"
 	    " ORDER BY u.first_ms, u.key LIMIT ?4",
-	[SQL_UNIT_UNLISTED] =
-	    UNIT_OF_APPROVAL " WHERE a.state = 'confirmed' AND (u.key IS NULL OR u.last_ms < ?1)"
+	[SQL_UNIT_CONTRADICTED] =
+	    UNIT_OF_APPROVAL " WHERE iif(a.state = 'gone', u.last_ms = ?1, u.key IS NULL OR u.last_ms < ?1)"
 	    " AND (u.asked_ms IS NULL OR u.asked_ms < ?1) ORDER BY coalesce(u.asked_ms, 0), a.id LIMIT ?2",
 	[SQL_UNIT_GONE] =
 	    UNIT_OF_APPROVAL " WHERE a.state = 'gone' OR ((u.last_ms < ?1) AND u.found = 0)"
@@ -616,6 +616,8 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_UNIT_OLD] =	/* there at the last reconcile before ?2 */
 	    "SELECT count(*) FROM unit WHERE key = ltrim(?1, '0') AND (last_ms > 0"
 	    " OR ordered = 1) AND (first_ms <= ?2 OR quiet IS NOT NULL)",
+	[SQL_UNIT_IS_BASELINE] =
+	    "SELECT count(*) FROM unit WHERE key = ltrim(?1, '0') AND quiet = 'baseline' AND first_ms <= ?2",
 	[SQL_ORDER_SEEN] =
 	    "INSERT INTO product_order (id, status, seen_ms, told) VALUES (?1, ?2, ?3,"
 	    " ?4 AND ?2 IN ('REJECTED', 'EXPIRED')) ON CONFLICT (id) DO UPDATE SET status = excluded.status,"

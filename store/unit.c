@@ -159,10 +159,10 @@ unit_due(struct db *db, int64_t listed_ms, int64_t before_ms, bool again, int ma
 }
 
 int
-unit_unlisted(struct db *db, int64_t listed_ms, int max, struct arena *a, struct unit_row **rows,
+unit_contradicted(struct db *db, int64_t listed_ms, int max, struct arena *a, struct unit_row **rows,
     int *n, struct err *e)
 {
-	return rows_read(db, SQL_UNIT_UNLISTED, ARGS(arg_int(listed_ms), arg_int(max)), a, rows, n, e);
+	return rows_read(db, SQL_UNIT_CONTRADICTED, ARGS(arg_int(listed_ms), arg_int(max)), a, rows, n, e);
 }
 
 int
@@ -202,6 +202,17 @@ unit_fresh(struct db *db, const char *msn, int64_t made_ms, bool *fresh, struct 
 	if (sql_number(db, SQL_UNIT_OLD, ARGS(arg_text(msn), arg_int(made_ms)), &old, e) != 1)
 		return -1;
 	*fresh = old == 0;
+	return 0;
+}
+
+int
+unit_is_baseline(struct db *db, const char *msn, int64_t made_ms, bool *is, struct err *e)
+{
+	int64_t n = 0;
+
+	if (sql_number(db, SQL_UNIT_IS_BASELINE, ARGS(arg_text(msn), arg_int(made_ms)), &n, e) != 1)
+		return -1;
+	*is = n > 0;
 	return 0;
 }
 

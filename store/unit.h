@@ -55,8 +55,12 @@ int	unit_is_missing(struct db *, const char *msn, int64_t listed_ms, bool *is, s
  */
 int	unit_due(struct db *, int64_t listed_ms, int64_t before_ms, bool again, int max, struct arena *, struct unit_row **,
 	    int *n, struct err *);
-/* Approvals that no list of listed_ms shows and that were not asked about since, at most `max`. */
-int	unit_unlisted(struct db *, int64_t listed_ms, int max, struct arena *, struct unit_row **, int *n, struct err *);
+/*
+ * Approvals that the lists of listed_ms contradict, confirmed ones that they do not show and gone ones that they do, and
+ * that were not asked about since: at most `max`.
+ */
+int	unit_contradicted(struct db *, int64_t listed_ms, int max, struct arena *, struct unit_row **, int *n,
+	    struct err *);
 /* Approvals that no list shows, and a 404 says the same; and those that are gone already. */
 int	unit_gone(struct db *, int64_t listed_ms, struct arena *, struct unit_row **, int *n, struct err *);
 
@@ -68,6 +72,8 @@ int	unit_told(struct db *, const char *msn, int64_t now_ms, struct err *);
  * then (sender.accept: [api]).
  */
 int	unit_fresh(struct db *, const char *msn, int64_t made_ms, bool *fresh, struct err *);
+/* Whether the baseline shows it, and was taken before made_ms. */
+int	unit_is_baseline(struct db *, const char *msn, int64_t made_ms, bool *is, struct err *);
 
 /* ---- product orders */
 

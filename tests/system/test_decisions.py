@@ -310,13 +310,16 @@ def test_a_proven_claim_without_its_msn_is_proposed_the_one_unit_without_an_appr
     assert accepted["data"]["msn"] == accepted["data"]["review"]["msn"] == "222222"
 
 
-@pytest.mark.parametrize("case", ["two are new", "none is new", "not proven"])
+@pytest.mark.parametrize("case", ["two are new", "none is new", "not proven", "it is of the baseline"])
 def test_no_unit_is_proposed_if(world, now, case):
     world.know("123456", "987654325")
     if case == "two are new":
         world.know("222222", "987654325")
     if case == "none is new":
         arrives(world)
+    if case == "it is of the baseline":
+        world.config["reconcile"] = {"every": "6h"}
+        world.run("run", at=now)
     world.deliver(without_msn(approval_mail("222222", proven=case != "not proven")))
     world.run("run", at=now + 60)
     item = waiting(world, now + 120)[-1]

@@ -99,6 +99,26 @@ def test_an_approval_that_a_short_list_lacks_is_not_gone_while_the_api_knows_it(
     assert list(reconcile(world)[1]) == ["123456"]
 
 
+def test_an_approval_that_the_lists_and_its_own_answer_lack_for_a_day_is_gone_and_may_come_back(partner):
+    partner.know("123456", ORG)
+    partner.deliver(approval_mail("123456"))
+    partner.run("run", at=NOW)
+    unit = next(u for u in partner.api.data["salesUnits"] if u["msn"] == "123456")
+    partner.api.data["salesUnits"].remove(unit)
+    partner.run("run", at=NOW + 7 * HOUR)
+    assert partner.log()[0]["state"] == "confirmed" and partner.events("approval.gone") == []
+    partner.run("run", at=NOW + 7 * HOUR + DAY + 60)
+    assert partner.log("--state", "gone")[0]["msn"] == "123456"
+    partner.run("run", at=NOW + 14 * HOUR + DAY)
+    gone, = partner.events("approval.gone")
+    assert gone["data"]["msn"] == "123456" and partner.events("approval.changed") == []
+    partner.api.data["salesUnits"].append(unit)
+    partner.run("run", at=NOW + 21 * HOUR + DAY)
+    changed, = partner.events("approval.changed")
+    assert changed["data"]["changes"] == [{"field": "state", "from": "gone", "to": "confirmed"}]
+    assert [entry["state"] for entry in partner.log("--msn", "123456")] == ["confirmed"]
+
+
 @pytest.mark.parametrize("shown", [lambda units: units[:3], lambda units: [
     {"msn": str(700000 + n), "name": "Somebody Else's"} for n in range(150)] + units], ids=["half a list", "wrong keys"])
 def test_a_list_that_is_unlike_the_last_one_is_not_believed_until_a_person_says_so(world, shown):
