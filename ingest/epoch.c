@@ -4,9 +4,12 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "ingest/retry.h"
+#include "store/event.h"
 
 #define CLOCK_SKEW_MS	CLOCK_HOUR		/* a mail server's clock may be that slow */
 #define RESCREEN_MOST	500	/* mails that a changed screen is asked again about in one pass */
+#define ANEW_MOST	2	/* times that a folder may be numbered anew ... */
+#define ANEW_MS		CLOCK_HOUR	/* ... within this: each costs a look at all its mails */
 
 /* What a search brought. */
 struct shown {
@@ -104,9 +107,24 @@ epoch_open(struct mailbox *box, const struct folder *f, bool first_pass, struct 
 	    box->in->db, f->id, f->state.uidvalidity, history_uid, box->in->now_ms, &id, e);
 }
 
+/* Numbers that come and go (several servers behind one name, a broken index) would be an epoch at each pass. */
+static int
+anew_too_often(const struct mailbox *box, const struct folder *f, struct err *e)
+{
+	int64_t n;
+
+	if (mail_epochs_closed(box->in->db, f->id, box->in->now_ms - ANEW_MS, box->in->now_ms, &n, e) == -1)
+		return -1;
+	return n < ANEW_MOST ? 0 : err_set(e, ERR_RETRY,
+	    "folder '%s': the server keeps numbering its mails anew (%lld times within an hour, UIDVALIDITY is %u): other"
+	    " numbers are not read before the hour is over", f->name, (long long)n, f->state.uidvalidity);
+}
+
 static int
 epoch_anew(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
 {
+	if (ep->id != 0 && anew_too_often(box, f, e) == -1)
+		return -1;
 	if (db_begin(box->in->db, e) == -1 ||
 	    pass_commit(box, epoch_open(box, f, false, e), e) == -1)
 		return -1;
@@ -121,6 +139,16 @@ epoch_present(struct mailbox *box, const struct folder *f, struct epoch_row *ep,
 	if (mail_epoch(box->in->db, f->id, box->in->screen, ep, e) == -1)
 		return -1;
 	return ep->id != 0 && !epoch_renumbered(ep, &f->state) ? 0 : epoch_anew(box, f, ep, e);
+}
+
+int
+epoch_steady(struct mailbox *box, const struct folder *f, struct err *e)
+{
+	bool failing;
+
+	if (event_is_failing(box->in->db, "mailbox", box->conf->name, &failing, e) == -1)
+		return -1;
+	return failing ? anew_too_often(box, f, e) : 0;
 }
 
 /*

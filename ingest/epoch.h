@@ -42,8 +42,14 @@ bool	epoch_adds_up(const struct epoch_row *, const struct imap_state *, const ui
 
 /* In a transaction: a folder's next epoch. With `announce: new`, what the first pass finds is history. */
 int	epoch_open(struct mailbox *, const struct folder *, bool first_pass, struct err *);
-/* The folder's present epoch; a new one if the server has numbered it anew. */
+/*
+ * The folder's present epoch; a new one if the server has numbered it anew. For the third time within an hour it fails
+ * instead. An earlier epoch is never taken up again when its UIDVALIDITY comes back: what a server does that breaks the
+ * rule that it only grows (a backup was restored), it may do with UIDs too.
+ */
 int	epoch_present(struct mailbox *, const struct folder *, struct epoch_row *, struct err *);
+/* The folder was read. -1: only because the server shows its present numbers now and then. */
+int	epoch_steady(struct mailbox *, const struct folder *, struct err *);
 /* SEARCHes the examined folder. All that was shown has a row when this returns, if need be in a new epoch. */
 int	epoch_search(struct mailbox *, const struct folder *, struct epoch_row *, struct err *);
 

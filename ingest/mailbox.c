@@ -108,7 +108,7 @@ folder_pass(struct mailbox *box, struct folder *f, struct err *e)
 		return -1;
 	if (epoch_quiet(&ep, &f->state, box->in->now_ms)) {
 		f->good = ep.untold == 0;
-		return 0;
+		return epoch_steady(box, f, e);
 	}
 	if (box->selected != f &&
 	    (folder_examine(box, f, e) == -1 || epoch_present(box, f, &ep, e) == -1))
@@ -120,7 +120,7 @@ folder_pass(struct mailbox *box, struct folder *f, struct err *e)
 	if (mail_epoch(box->in->db, f->id, box->in->screen, &ep, e) == -1)
 		return -1;
 	f->good = ep.untold == 0;
-	return 0;
+	return epoch_steady(box, f, e);
 }
 
 /* Once, when the mailbox has no mail left to read: what of it is history. */

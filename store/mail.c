@@ -167,6 +167,14 @@ mail_epoch_open(struct db *db, int64_t folder_id, uint32_t uidvalidity, uint32_t
 }
 
 int
+mail_epochs_closed(struct db *db, int64_t folder_id, int64_t after_ms, int64_t until_ms, int64_t *n, struct err *e)
+{
+	*n = 0;
+	return sql_number(db, SQL_EPOCHS_CLOSED, ARGS(arg_int(folder_id), arg_int(after_ms), arg_int(until_ms)), n,
+	    e) < 0 ? -1 : 0;
+}
+
+int
 mail_epoch_searched(struct db *db, int64_t epoch_id, uint32_t uidnext, int64_t exists_count,
     bool full, int64_t now_ms, struct err *e)
 {

@@ -63,6 +63,8 @@ int	mail_epoch(struct db *, int64_t folder_id, const char *screen, struct epoch_
 /* Closes the present epoch, if there is one, and opens another. */
 int	mail_epoch_open(struct db *, int64_t folder_id, uint32_t uidvalidity, uint32_t history_uid, int64_t now_ms,
 	    int64_t *epoch_id, struct err *);
+/* How many epochs of the folder were closed after one moment and up to another. */
+int	mail_epochs_closed(struct db *, int64_t folder_id, int64_t after_ms, int64_t until_ms, int64_t *n, struct err *);
 /* A search was taken over whole: what EXAMINE said then. full: it asked for all UIDs. */
 int	mail_epoch_searched(struct db *, int64_t epoch_id, uint32_t uidnext, int64_t exists_count, bool full,
 	    int64_t now_ms, struct err *);

@@ -227,6 +227,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " FROM epoch AS e WHERE e.folder_id = ?1 AND e.closed_ms IS NULL",
 	[SQL_EPOCH_CLOSE] =
 	    "UPDATE epoch SET closed_ms = ?2 WHERE folder_id = ?1 AND closed_ms IS NULL",
+	[SQL_EPOCHS_CLOSED] =
+	    "SELECT count(*) FROM epoch WHERE folder_id = ?1 AND closed_ms > ?2 AND closed_ms <= ?3",
 	[SQL_EPOCH_ADD] =
 	    "INSERT INTO epoch (folder_id, uidvalidity, history_uid, opened_ms)"
 	    " VALUES (?1, ?2, ?3, ?4) RETURNING id",

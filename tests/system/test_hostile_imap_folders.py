@@ -108,6 +108,38 @@ def test_mails_under_uids_that_were_given_anew_are_read_though_uidnext_was_alway
     assert sorted(announced(hostile)) == [*MSNS, "444444"]
 
 
+def test_a_folder_that_is_numbered_anew_is_read_again_and_tells_nothing_twice(hostile):
+    fill(hostile)
+    assert one_pass(hostile).status == 0
+    hostile.imap.folders["INBOX"].renumber(7777)
+    assert later(hostile, hours=0.1).err == ""
+    assert hostile.count("mail") == 6
+    unheard(hostile)
+
+
+@pytest.mark.clock
+def test_numbers_that_come_and_go_do_not_make_the_folder_anew_at_each_pass(hostile):
+    """Two servers behind one name, say: what one of them shows is read, and the other's numbers are told as a failure."""
+    fill(hostile)
+    one_pass(hostile)
+    inbox, said = hostile.imap.folders["INBOX"], []
+    for n in range(20):  # 40 minutes
+        inbox.uidvalidity = 7777 if n % 2 == 0 else 1000
+        said += later(hostile, hours=1 / 30).lines
+    assert hostile.count("epoch", "folder_id = 1") == 3 and hostile.count("mail") == 9
+    assert len(said) == 1 and "keeps numbering its mails anew (2 times within an hour" in said[0]
+    assert [event["data"]["name"] for event in hostile.events("mailbox.failing")] == ["onboarding"]
+    hostile.know("444444", "987654325")
+    hostile.deliver(approval_mail("444444", date=DATE), arrived=DATE + 60)  # under the numbers that are known
+    later(hostile, hours=1 / 30)
+    inbox.uidvalidity = 7777
+    later(hostile, hours=1 / 30)
+    assert sorted(announced(hostile)) == [*MSNS, "444444"]
+    assert [line.split()[1] for line in later(hostile, hours=1.5).lines] == ["mailbox.recovered"]
+    later(hostile, hours=1.5)
+    unheard(hostile, [*MSNS, "444444"])
+
+
 # ---- several folders
 
 def two_folders(world, first="INBOX", second="Junk"):
