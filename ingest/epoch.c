@@ -8,6 +8,7 @@
 
 #define CLOCK_SKEW_MS	CLOCK_HOUR		/* a mail server's clock may be that slow */
 #define RESCREEN_MOST	500	/* mails that a changed screen is asked again about in one pass */
+#define SEARCH_RANGES	100	/* of UIDs in one command: 2 KB, which any server takes (RFC 7162 5: 8,192 bytes) */
 #define ANEW_MOST	2	/* times that a folder may be numbered anew ... */
 #define ANEW_MS		CLOCK_HOUR	/* ... within this: each costs a look at all its mails */
 
@@ -68,9 +69,20 @@ epoch_search_from(const struct epoch_row *ep, const struct imap_state *st, int64
 	if (ep->uidnext == 0 || st->uidnext < ep->uidnext || epoch_behind(ep, st) || !ep->screened ||
 	    now_ms < ep->full_ms || now_ms - ep->full_ms >= EPOCH_FULL_MS)
 		return 1;
-	if (ep->oldest_pending != 0 && ep->oldest_pending < ep->uidnext)
-		return ep->oldest_pending;
 	return ep->uidnext;
+}
+
+size_t
+epoch_search_also(const uint32_t *pending, size_t n, uint32_t *from)
+{
+	size_t below = 0, ranges = 0;
+
+	for (; below < n && pending[below] < *from; below++)
+		ranges += below == 0 || pending[below] != pending[below - 1] + 1;
+	if (ranges <= SEARCH_RANGES)
+		return below;
+	*from = pending[0];
+	return 0;
 }
 
 /* How many of the sorted uids are at or above lo, and below hi (0: no end). */
@@ -86,12 +98,15 @@ count_between(const uint32_t *uids, size_t n, uint32_t lo, uint32_t hi)
 
 bool
 epoch_adds_up(
-    const struct epoch_row *ep, const struct imap_state *st, const uint32_t *uids, size_t n)
+    const struct epoch_row *ep, const struct imap_state *st, const uint32_t *pending, size_t n_pending,
+    const uint32_t *uids, size_t n)
 {
-	/* the search began at the oldest pending mail: not to see it is to have lost it */
-	if (ep->oldest_pending != 0 && ep->oldest_pending < ep->uidnext &&
-	    (n == 0 || uids[0] != ep->oldest_pending))
-		return false;
+	for (size_t i = 0, at = 0; i < n_pending && pending[i] < ep->uidnext; i++) {
+		while (at < n && uids[at] < pending[i])
+			at++;
+		if (at == n || uids[at] != pending[i])
+			return false;	/* not to see it is to have lost it */
+	}
 	return ep->exists_count + count_between(uids, n, ep->uidnext, st->uidnext) == st->exists;
 }
 
@@ -198,14 +213,18 @@ search_store(struct mailbox *box, const struct folder *f, const struct epoch_row
 int
 epoch_search(struct mailbox *box, const struct folder *f, struct epoch_row *ep, struct err *e)
 {
-	uint32_t from = epoch_search_from(ep, &f->state, box->in->now_ms), *uids = NULL;
+	uint32_t from = epoch_search_from(ep, &f->state, box->in->now_ms), *uids = NULL, *pending = NULL;
 	struct arena a = {0};
-	size_t n;
-	int rc = imap_search(box->imap, from, &a, &uids, &n, e);
+	size_t n = 0, n_pending = 0, also = 0;
+	int rc = 0;
 
-	if (rc == 0 && from > 1 && !epoch_adds_up(ep, &f->state, uids, n)) {
+	if (from > 1 && (rc = mail_pending_uids(box->in->db, ep->id, &a, &pending, &n_pending, e)) == 0)
+		also = epoch_search_also(pending, n_pending, &from);
+	if (rc == 0)
+		rc = imap_search(box->imap, from, pending, also, &a, &uids, &n, e);
+	if (rc == 0 && from > 1 && !epoch_adds_up(ep, &f->state, pending, n_pending, uids, n)) {
 		from = 1;
-		rc = imap_search(box->imap, from, &a, &uids, &n, e);
+		rc = imap_search(box->imap, from, NULL, 0, &a, &uids, &n, e);
 	}
 	if (rc == 0 && from == 1 && n == 0 && f->state.exists > 0)
 		rc = err_set(e, ERR_RETRY, "folder '%s': the server has %lld mails but shows none",

@@ -32,11 +32,16 @@ bool	epoch_renumbered(const struct epoch_row *, const struct imap_state *);
 bool	epoch_behind(const struct epoch_row *, const struct imap_state *);
 /* Nothing can have changed since the last search, and nothing is left to do. */
 bool	epoch_quiet(const struct epoch_row *, const struct imap_state *, int64_t now_ms);
-/* The lowest UID to ask for; 1: all. */
+/* The UID from which on all are asked for; 1: all. */
 uint32_t epoch_search_from(const struct epoch_row *, const struct imap_state *, int64_t now_ms);
-/* What a search that was not for all showed explains EXISTS; the oldest pending mail is there. */
-bool	epoch_adds_up(const struct epoch_row *, const struct imap_state *, const uint32_t *uids,
-	    size_t n);
+/*
+ * Pending mails below *from are asked for by their own UIDs, not to have all behind the oldest of them listed in each
+ * pass. How many of the n (sorted) those are; 0 if they are too many ranges for a command: *from is then the lowest.
+ */
+size_t	epoch_search_also(const uint32_t *pending, size_t n, uint32_t *from);
+/* What a search that was not for all showed explains EXISTS; the pending mails that it asked for are there. */
+bool	epoch_adds_up(const struct epoch_row *, const struct imap_state *, const uint32_t *pending, size_t n_pending,
+	    const uint32_t *uids, size_t n);
 
 /* ---- a folder as the server shows it now */
 

@@ -512,25 +512,39 @@ imap_uid_set(const uint32_t *uids, size_t n)
 }
 
 
-/* Sorted, unique, not below lo: servers answer n:* with the last mail even if its UID is lower. */
+/* Sorted, unique, only what was asked for: servers answer n:* with the last mail even if its UID is lower. */
 static size_t
-uid_tidy(uint32_t *uids, size_t n, uint32_t lo)
+uid_tidy(uint32_t *uids, size_t n, uint32_t lo, const uint32_t *also, size_t n_also)
 {
 	size_t kept = 0;
 
 	qsort(uids, n, sizeof(*uids), imap_uid_order);
 	for (size_t i = 0; i < n; i++)
-		if (uids[i] >= lo && (kept == 0 || uids[i] != uids[kept - 1]))
+		if ((kept == 0 || uids[i] != uids[kept - 1]) &&
+		    (uids[i] >= lo ||
+			(n_also > 0 && bsearch(&uids[i], also, n_also, sizeof(*also), imap_uid_order) != NULL)))
 			uids[kept++] = uids[i];
 	return kept;
 }
 
-int
-imap_search(
-    struct imap *im, uint32_t lo, struct arena *a, uint32_t **uids, size_t *n, struct err *e)
+static struct mailimap_search_key *
+search_key(uint32_t lo, const uint32_t *also, size_t n_also)
 {
-	struct mailimap_search_key *key = imap_need(lo <= 1 ? mailimap_search_key_new_all() :
-	    mailimap_search_key_new_uid(imap_need(mailimap_set_new_interval(lo, 0))));
+	struct mailimap_set *set;
+
+	if (lo <= 1)
+		return imap_need(mailimap_search_key_new_all());
+	set = imap_uid_set(also, n_also);
+	if (mailimap_set_add_interval(set, lo, 0) != MAILIMAP_NO_ERROR)
+		arena_no_memory();
+	return imap_need(mailimap_search_key_new_uid(set));
+}
+
+int
+imap_search(struct imap *im, uint32_t lo, const uint32_t *also, size_t n_also, struct arena *a, uint32_t **uids,
+    size_t *n, struct err *e)
+{
+	struct mailimap_search_key *key = search_key(lo, also, n_also);
 	clist *list = NULL;
 	bool zero = false;
 	int code;
@@ -546,7 +560,7 @@ imap_search(
 			zero = zero || (*uids)[*n] == 0;
 			++*n;
 		}
-		*n = uid_tidy(*uids, *n, lo);
+		*n = uid_tidy(*uids, *n, lo, also, n_also);
 	}
 	if (list != NULL)	/* libetpan hands one out after NO as well */
 		mailimap_search_result_free(list);

@@ -61,9 +61,12 @@ int	imap_capabilities(struct imap *, struct arena *, const char **text, struct e
  */
 int	imap_idle(struct imap *, int64_t within_ms, int64_t answer_ms, bool *changed, struct err *);
 
-/* UIDs of the examined folder from `lo` on (1: all), sorted, each once, in the arena. */
-int	imap_search(struct imap *, uint32_t lo, struct arena *, uint32_t **uids, size_t *n,
-	    struct err *);
+/*
+ * UIDs of the examined folder from `lo` on (1: all), and those of the sorted `also` (n_also of them) that are there:
+ * sorted, each once, in the arena.
+ */
+int	imap_search(struct imap *, uint32_t lo, const uint32_t *also, size_t n_also, struct arena *, uint32_t **uids,
+	    size_t *n, struct err *);
 
 /* How many mails of the examined folder arrived on that day or later and have this text in From. */
 int	imap_count_from(struct imap *, const char *text, int64_t since_ms, size_t *n, struct err *);

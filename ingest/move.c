@@ -109,7 +109,7 @@ target_search(struct move *m, struct action **list, size_t n, struct faces *ours
 	if (rc == -1)	/* no such folder: nothing was copied there */
 		return e->kind == ERR_REJECT && !imap_broken(m->imap) ? 0 : -1;
 	there = arena_alloc(&a, sizeof(*there));
-	rc = imap_search(m->imap, look_from(list, n, &state), &a, &uids, &count, e);
+	rc = imap_search(m->imap, look_from(list, n, &state), NULL, 0, &a, &uids, &count, e);
 	for (size_t at = 0, some; rc == 0 && at < count; at += some) {
 		some = count - at < IMAP_MAX_UIDS ? count - at : IMAP_MAX_UIDS;
 		rc = faces_fetch(m->imap, &uids[at], some, there, e);

@@ -146,7 +146,6 @@ mail_epoch(struct db *db, int64_t folder_id, const char *screen, struct epoch_ro
 	ep->pending = row_int(&r);
 	ep->untold = row_int(&r);
 	ep->next_ms = row_int(&r);
-	ep->oldest_pending = (uint32_t)row_int(&r);
 	ep->highest = (uint32_t)row_int(&r);
 	sql_close(&r);
 	return 0;
@@ -353,6 +352,27 @@ mail_tried(struct db *db, int64_t epoch_id, int64_t now_ms, uint32_t *uids, int6
 	return uids_read(db, SQL_MAIL_TRIED,
 	    ARGS(arg_int(epoch_id), arg_int((int64_t)max), arg_int(now_ms), arg_int(MAIL_WAIT_MS)), uids, ids,
 	    n, e);
+}
+
+int
+mail_pending_uids(struct db *db, int64_t epoch_id, struct arena *a, uint32_t **uids, size_t *n, struct err *e)
+{
+	struct arena_buf all = {.arena = a};
+	struct row r;
+	int got;
+
+	if (sql_open(db, SQL_MAIL_MISSABLE, ARGS(arg_int(epoch_id)), &r, e) != 0)
+		return -1;
+	while ((got = sql_next(&r, e)) == 1) {
+		uint32_t uid;
+
+		row_int(&r);	/* its id */
+		uid = (uint32_t)row_int(&r);
+		arena_put(&all, &uid, sizeof(uid));
+	}
+	*uids = (uint32_t *)(void *)all.p;
+	*n = all.n / sizeof(**uids);
+	return got;
 }
 
 /* ---------------------------------------------------------------- one mail */

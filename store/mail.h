@@ -47,7 +47,6 @@ struct epoch_row {
 	int64_t	 pending;	/* mails of it that are pending */
 	int64_t	 untold;	/* of these, failed less than MAIL_TELL times */
 	int64_t	 next_ms;	/* when the first of them is to be tried or missed again */
-	uint32_t oldest_pending;/* UID; 0 if none */
 	uint32_t highest;	/* highest UID ever shown; 0 if none */
 };
 int	mail_folder(struct db *, int64_t mailbox_id, const char *name, int64_t *folder_id, struct err *);
@@ -114,6 +113,8 @@ int	mail_pending(struct db *, int64_t epoch_id, uint32_t after, int64_t now_ms, 
 /* The same of those that failed before: what is due longest comes first, so that none waits for ever. */
 int	mail_tried(struct db *, int64_t epoch_id, int64_t now_ms, uint32_t *uids, int64_t *ids, size_t max, size_t *n,
 	    struct err *);
+/* UIDs of all that are pending, ascending, in the arena. */
+int	mail_pending_uids(struct db *, int64_t epoch_id, struct arena *, uint32_t **uids, size_t *n, struct err *);
 /* ERR_REJECT if there is no such mail. */
 int	mail_get(struct db *, int64_t id, struct arena *, struct mail_row *, struct err *);
 

@@ -222,7 +222,6 @@ const char *const sql_text[SQL_COUNT] = {
 	    " (SELECT count(*) FROM mail WHERE epoch_id = e.id AND fate = 'pending'"
 	    "  AND attempts < ?2), (SELECT min(iif(missed > 0, 0, next_ms)) FROM mail"
 	    "  WHERE epoch_id = e.id AND fate = 'pending'),"
-	    " (SELECT min(uid) FROM mail WHERE epoch_id = e.id AND fate = 'pending'),"
 	    " (SELECT max(uid) FROM mail WHERE epoch_id = e.id)"
 	    " FROM epoch AS e WHERE e.folder_id = ?1 AND e.closed_ms IS NULL",
 	[SQL_EPOCH_CLOSE] =

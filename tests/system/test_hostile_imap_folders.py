@@ -118,6 +118,25 @@ def test_a_folder_that_is_numbered_anew_is_read_again_and_tells_nothing_twice(ho
 
 
 @pytest.mark.clock
+def test_an_old_mail_that_cannot_be_had_does_not_have_all_behind_it_listed_in_each_pass(hostile):
+    hostile.imap.twists["BODIES"] = items(lambda mail, pairs: [pairs] if mail.uid != 1 else [])
+    fill(hostile)
+    one_pass(hostile)
+    for msn in ("444444", "555555"):
+        hostile.know(msn, "987654325")
+        hostile.deliver(approval_mail(msn, date=DATE), arrived=DATE + 60)
+        hostile.imap.asked.clear()
+        later(hostile, hours=1)
+    assert [line for line in hostile.imap.asked if "SEARCH" in line] == ["UID SEARCH UID 1,5:*"]
+    hostile.imap.remove(1)  # and is not forgotten for it
+    for _ in range(2):
+        hostile.imap.asked.clear()
+        later(hostile, hours=1)
+        assert "UID SEARCH ALL" in hostile.imap.asked
+    assert [event["data"]["error"] for event in hostile.events("mail.vanished")] == ["gone before it was read"]
+
+
+@pytest.mark.clock
 def test_numbers_that_come_and_go_do_not_make_the_folder_anew_at_each_pass(hostile):
     """Two servers behind one name, say: what one of them shows is read, and the other's numbers are told as a failure."""
     fill(hostile)

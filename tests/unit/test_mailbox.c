@@ -93,27 +93,25 @@ new_numbers_make_a_new_epoch(void **state)
 }
 
 static void
-a_search_begins_at_what_is_unresolved(void **state)
+a_search_begins_at_what_is_new(void **state)
 {
 	static const struct {
 		const char *name;
-		uint32_t known, oldest, told;
+		uint32_t known, told;
 		int64_t age_ms;
 		uint32_t want;
 	} t[] = {
-		{ "only what is new",			10, 0, 12, CLOCK_MINUTE, 10 },
-		{ "from the oldest pending",		10, 4, 12, CLOCK_MINUTE, 4 },
-		{ "pending above what was known",	10, 11, 12, CLOCK_MINUTE, 10 },
-		{ "all, every six hours",		10, 0, 12, EPOCH_FULL_MS, 1 },
-		{ "all, after the clock went back",	10, 0, 12, -1, 1 },
-		{ "all, in a new epoch",		0, 0, 12, CLOCK_MINUTE, 1 },
-		{ "all, after uidnext fell",		10, 0, 9, CLOCK_MINUTE, 1 },
-		{ "all, without uidnext",		10, 0, 0, CLOCK_MINUTE, 1 },
+		{ "only what is new",			10, 12, CLOCK_MINUTE, 10 },
+		{ "all, every six hours",		10, 12, EPOCH_FULL_MS, 1 },
+		{ "all, after the clock went back",	10, 12, -1, 1 },
+		{ "all, in a new epoch",		0, 12, CLOCK_MINUTE, 1 },
+		{ "all, after uidnext fell",		10, 9, CLOCK_MINUTE, 1 },
+		{ "all, without uidnext",		10, 0, CLOCK_MINUTE, 1 },
 	};
 
 	(void)state;
 	for (size_t i = 0; i < COUNT(t); i++) {
-		struct epoch_row ep = {.uidnext = t[i].known, .oldest_pending = t[i].oldest,
+		struct epoch_row ep = {.uidnext = t[i].known,
 		    .full_ms = NOW - t[i].age_ms, .screened = true};
 		struct imap_state st = {.uidvalidity = 7, .uidnext = t[i].told};
 
@@ -122,6 +120,26 @@ a_search_begins_at_what_is_unresolved(void **state)
 		ep.screened = false;	/* what is asked about again must be there */
 		assert_int_equal(epoch_search_from(&ep, &st, NOW), 1);
 	}
+}
+
+static void
+pending_mails_are_asked_for_by_their_own_uids(void **state)
+{
+	static const uint32_t some[] = {3, 4, 5, 9, 20, 21, 30};
+	uint32_t many[250], from = 20;
+
+	(void)state;
+	assert_int_equal(epoch_search_also(some, COUNT(some), &from), 4);
+	assert_int_equal(from, 20);
+	assert_int_equal(epoch_search_also(NULL, 0, &from), 0);
+	assert_int_equal(from, 20);
+	for (uint32_t i = 0; i < COUNT(many); i++)	/* 100 ranges below 302, and another there */
+		many[i] = 3 + i / 2 * 3 + i % 2;
+	from = 302;
+	assert_int_equal(epoch_search_also(many, COUNT(many), &from), 200);
+	from = 304;
+	assert_int_equal(epoch_search_also(many, COUNT(many), &from), 0);
+	assert_int_equal(from, 3);
 }
 
 static void
@@ -148,16 +166,15 @@ what_does_not_add_up_is_searched_whole(void **state)
 		struct imap_state now = st;
 
 		now.exists = t[i].exists;
-		if (epoch_adds_up(&epoch, &now, t[i].uids, t[i].n) != t[i].want)
+		if (epoch_adds_up(&epoch, &now, NULL, 0, t[i].uids, t[i].n) != t[i].want)
 			fail_msg("%s", t[i].name);
 	}
-	for (uint32_t pending = 3; pending <= 5; pending++) {	/* the search shows 4, 10 and 11 */
-		struct epoch_row ep = epoch;
+	for (uint32_t n = 3; n <= 5; n++) {	/* the search shows 4, 10 and 11 */
+		const uint32_t pending[] = {n, 11, 20};	/* from 10 on it is no loss: EXISTS tells of it */
 		struct imap_state now = st;
 
-		ep.oldest_pending = pending;
 		now.exists = 10;
-		assert_int_equal(epoch_adds_up(&ep, &now, t[1].uids, t[1].n), pending == 4);
+		assert_int_equal(epoch_adds_up(&epoch, &now, pending, 3, t[1].uids, t[1].n), n == 4);
 	}
 }
 
@@ -355,7 +372,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pass_with_nothing_new_is_quiet),
 		cmocka_unit_test(new_numbers_make_a_new_epoch),
-		cmocka_unit_test(a_search_begins_at_what_is_unresolved),
+		cmocka_unit_test(a_search_begins_at_what_is_new),
+		cmocka_unit_test(pending_mails_are_asked_for_by_their_own_uids),
 		cmocka_unit_test(what_does_not_add_up_is_searched_whole),
 		cmocka_unit_test(history_is_what_was_there_first),
 		cmocka_unit_test(start_is_by_arrival_but_a_slow_clock_of_the_server_loses_nothing),
