@@ -72,12 +72,16 @@ mail_history(struct db *db, int64_t mailbox_id, struct mail_history *h, struct e
 {
 	struct row r;
 
-	if (sql_one(db, SQL_MAILBOX_HISTORY, ARGS(arg_int(mailbox_id), arg_int(MAIL_TELL)), &r, e) != 1)
+	*h = (struct mail_history){0};
+	if (sql_number(db, SQL_MAILBOX_UNTOLD, ARGS(arg_int(mailbox_id), arg_int(MAIL_TELL)), &h->pending, e) != 1)
+		return -1;
+	if (h->pending > 0)
+		return 0;
+	if (sql_one(db, SQL_MAILBOX_HISTORY, ARGS(arg_int(mailbox_id)), &r, e) != 1)
 		return -1;
 	h->mails = row_int(&r);
 	h->read = row_int(&r);
 	h->claims = row_int(&r);
-	h->pending = row_int(&r);
 	sql_close(&r);
 	return 0;
 }

@@ -32,8 +32,8 @@ struct mailbox_row {
 int	mail_mailbox(struct db *, const char *name, int64_t start_ms, int64_t announce_ms, int64_t now_ms,
 	    struct mailbox_row *, struct err *);
 /*
- * Mails and claims that are history, and mails of the present epochs still pending: what an earlier one left
- * so can never be read under that UID. For history.loaded.
+ * Mails of the present epochs still pending (what an earlier one left so can never be read under that UID), and if
+ * there are none, mails and claims that are history: counting grows with old mail. For history.loaded.
  */
 struct mail_history { int64_t mails, read, claims, pending; };
 int	mail_history(struct db *, int64_t mailbox_id, struct mail_history *, struct err *);

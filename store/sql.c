@@ -197,9 +197,12 @@ const char *const sql_text[SQL_COUNT] = {
 	    " AND m.fate = 'read'), (SELECT count(*) FROM claim AS c"
 	    " JOIN mail AS cm ON cm.id = c.mail_id  JOIN epoch AS ce ON ce.id = cm.epoch_id"
 	    " JOIN folder AS cf ON cf.id = ce.folder_id  WHERE cf.mailbox_id = ?1"
-	    " AND c.history), count(*) FILTER (WHERE m.fate = 'pending'"
-	    " AND e.closed_ms IS NULL AND m.attempts < ?2) FROM folder AS f"
+	    " AND c.history) FROM folder AS f"
 	    " JOIN epoch AS e ON e.folder_id = f.id JOIN mail AS m ON m.epoch_id = e.id"
+	    " WHERE f.mailbox_id = ?1",
+	[SQL_MAILBOX_UNTOLD] =	/* by the index of what is pending: it is asked in each pass until all is read */
+	    "SELECT count(*) FROM folder AS f JOIN epoch AS e ON e.folder_id = f.id AND e.closed_ms IS NULL"
+	    " JOIN mail AS m INDEXED BY mail_pending ON m.epoch_id = e.id AND m.fate = 'pending' AND m.attempts < ?2"
 	    " WHERE f.mailbox_id = ?1",
 	[SQL_MAILBOX_HISTORY_TOLD] =
 	    "UPDATE mailbox SET history_told_ms = ?2 WHERE id = ?1 AND history_told_ms IS NULL",
