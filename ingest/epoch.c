@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "ingest/retry.h"
 #include "store/event.h"
+#include "store/stray.h"
 
 #define CLOCK_SKEW_MS	CLOCK_HOUR		/* a mail server's clock may be that slow */
 #define RESCREEN_MOST	500	/* mails that a changed screen is asked again about in one pass */
@@ -166,6 +167,39 @@ epoch_steady(struct mailbox *box, const struct folder *f, struct err *e)
 	return failing ? anew_too_often(box, f, e) : 0;
 }
 
+static int
+strays_end(struct mailbox *box, const struct folder *f, int64_t epoch_id, size_t *n, struct err *e)
+{
+	struct arena a = {0};
+	struct stray *lost;
+	int rc = stray_settle(box->in->db, f->id, epoch_id, box->in->now_ms, &a, &lost, n, e);
+
+	for (size_t i = 0; i < *n && rc == 0; i++)
+		rc = retry_vanished(box->in, lost[i].id, lost[i].reason, e);
+	arena_free(&a);
+	return rc;
+}
+
+int
+epoch_strays(struct mailbox *box, const struct folder *f, const struct epoch_row *ep, struct err *e)
+{
+	/* a search that showed fewer than there are says nothing of what is missing */
+	const bool whole = ep->full_ms != 0 && ep->untold == 0 && ep->exists_count == f->state.exists;
+	size_t n = 0;
+	bool any;
+
+	if (!whole)
+		return 0;
+	if (stray_any(box->in->db, f->id, &any, e) == -1)
+		return -1;
+	if (!any)
+		return 0;
+	if (db_begin(box->in->db, e) == -1 || pass_commit(box, strays_end(box, f, ep->id, &n, e), e) == -1)
+		return -1;
+	log_info("mailbox.strays", "mailbox", box->conf->name, "folder", f->name, "lost", log_num((int64_t)n).s, NULL);
+	return 0;
+}
+
 /*
  * In a transaction: all that a search showed gets a row, and what it did not show is missed.
  * `full`: it was for all UIDs. One that shows fewer than EXISTS says nothing of what is missing.
@@ -188,7 +222,7 @@ shown_store(struct mailbox *box, const struct folder *f, const struct epoch_row 
 	    mail_epoch_searched(box->in->db, ep->id, f->state.uidnext, there, full, now_ms, e) == 0)
 		rc = 0;
 	for (size_t i = 0; i < count->gone && rc == 0; i++)
-		rc = retry_vanished(box->in, gone[i], e);
+		rc = retry_vanished(box->in, gone[i], "gone before it was read", e);
 	arena_free(&a);
 	return rc;
 }

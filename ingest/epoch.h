@@ -55,6 +55,11 @@ int	epoch_open(struct mailbox *, const struct folder *, bool first_pass, struct 
 int	epoch_present(struct mailbox *, const struct folder *, struct epoch_row *, struct err *);
 /* The folder was read. -1: only because the server shows its present numbers now and then. */
 int	epoch_steady(struct mailbox *, const struct folder *, struct err *);
+/*
+ * To be called when the folder was read: what an earlier numbering left pending ends, once all that the present one
+ * shows was read or told, and is told if it did not turn up (store/stray.h).
+ */
+int	epoch_strays(struct mailbox *, const struct folder *, const struct epoch_row *, struct err *);
 /* SEARCHes the examined folder. All that was shown has a row when this returns, if need be in a new epoch. */
 int	epoch_search(struct mailbox *, const struct folder *, struct epoch_row *, struct err *);
 

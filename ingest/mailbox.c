@@ -117,7 +117,7 @@ folder_pass(struct mailbox *box, struct folder *f, struct err *e)
 		return -1;
 	if (fetch_pending(box, f, &ep, e) == -1)
 		return -1;
-	if (mail_epoch(box->in->db, f->id, box->in->screen, &ep, e) == -1)
+	if (mail_epoch(box->in->db, f->id, box->in->screen, &ep, e) == -1 || epoch_strays(box, f, &ep, e) == -1)
 		return -1;
 	f->good = ep.untold == 0;
 	return epoch_steady(box, f, e);

@@ -84,7 +84,7 @@ retry_failed(struct ingest *in, int64_t mail_id, const char *reason, struct err 
 }
 
 int
-retry_vanished(struct ingest *in, int64_t mail_id, struct err *e)
+retry_vanished(struct ingest *in, int64_t mail_id, const char *why, struct err *e)
 {
-	return tell(in, "mail.vanished", mail_id, "gone before it was read", e);
+	return tell(in, "mail.vanished", mail_id, why, e);
 }

@@ -17,7 +17,7 @@ int64_t	retry_next(int attempt, uint32_t chance, int64_t now_ms);
 
 /* It failed once more; `reason` is of our own words. */
 int	retry_failed(struct ingest *, int64_t mail_id, const char *reason, struct err *);
-/* It is gone, and nobody has read a word of it: mail.vanished. */
-int	retry_vanished(struct ingest *, int64_t mail_id, struct err *);
+/* It is gone, and nobody has read a word of it: mail.vanished. `why` is of our own words. */
+int	retry_vanished(struct ingest *, int64_t mail_id, const char *why, struct err *);
 
 #endif

@@ -130,6 +130,11 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 	" JOIN epoch AS e ON e.id = m.epoch_id JOIN folder AS f ON f.id = e.folder_id" \
 	" JOIN mailbox AS b ON b.id = f.mailbox_id LEFT JOIN message AS s ON s.mail_id = m.id"
 
+/* The mails of an epoch whose header was read, by all that is known of each then. */
+#define STRAY_FACES(epoch) \
+	"(SELECT size_bytes AS size, coalesce(arrived_ms, 0) AS at, count(*) AS n FROM mail" \
+	" WHERE epoch_id = " epoch " AND size_bytes IS NOT NULL GROUP BY 1, 2)"
+
 #define CLAIM_SELECT \
 	"SELECT c.id, c.mail_id, c.n, c.state, c.trusted, c.history, c.org_scheme, c.org_number," \
 	" c.merchant_name, c.msn, c.sales_unit_name, c.reasons, c.evidence, c.api, c.asks," \
@@ -254,6 +259,30 @@ const char *const sql_text[SQL_COUNT] = {
 	    " reason = 'gone before it was read', settled_ms = ?2"
 	    " WHERE id = ?1 AND fate = 'pending' AND missed >= 2"
 	    " RETURNING screen IS NULL AND sha256 IS NULL",
+	[SQL_STRAY_EPOCH] =
+	    "SELECT e.id FROM epoch AS e WHERE e.folder_id = ?1 AND e.closed_ms IS NOT NULL AND EXISTS (SELECT 1"
+	    " FROM mail INDEXED BY mail_pending WHERE epoch_id = e.id AND fate = 'pending') ORDER BY e.id LIMIT 1",
+	/* Of the closed epoch ?1, at ?2, beside the present one, ?3. */
+	[SQL_STRAY_FOUND] =
+	    "UPDATE mail SET fate = iif(screen IS NULL, 'vanished', 'ignored'), settled_ms = ?2,"
+	    " reason = 'the folder was numbered anew: it is there under another UID'"
+	    " WHERE epoch_id = ?1 AND fate = 'pending' AND (size_bytes, coalesce(arrived_ms, 0)) IN"
+	    " (SELECT o.size, o.at FROM " STRAY_FACES("?1") " AS o JOIN " STRAY_FACES("?3") " AS p"
+	    "  ON p.size = o.size AND p.at = o.at WHERE p.n >= o.n)",
+	[SQL_STRAY_COUNTED] =	/* there are mails that came before, and that are none of those known there */
+	    "UPDATE mail SET fate = iif(screen IS NULL, 'vanished', 'ignored'), settled_ms = ?2,"
+	    " reason = 'the folder was numbered anew before its header was read: as many mails are there under other"
+	    " UIDs' WHERE epoch_id = ?1 AND fate = 'pending' AND size_bytes IS NULL AND (SELECT count(*) FROM mail"
+	    " WHERE epoch_id = ?1 AND fate = 'pending' AND size_bytes IS NULL) <= (SELECT count(*) FROM mail"
+	    " WHERE epoch_id = ?3 AND (size_bytes IS NULL OR coalesce(arrived_ms, 0) <= (SELECT closed_ms FROM epoch"
+	    " WHERE id = ?1))) - (SELECT coalesce(sum(min(o.n, p.n)), 0) FROM " STRAY_FACES("?1") " AS o JOIN "
+	    STRAY_FACES("?3") " AS p ON p.size = o.size AND p.at = o.at)",
+	[SQL_STRAY_LOST] =
+	    "UPDATE mail SET fate = iif(screen IS NULL, 'vanished', 'ignored'), settled_ms = ?2, history ="
+	    " iif(size_bytes IS NULL, uid < (SELECT history_uid FROM epoch WHERE id = ?1), history),"
+	    " reason = iif(size_bytes IS NULL, 'the folder was numbered anew before its header was read: it may be"
+	    " there under another UID', 'the folder was numbered anew, and mails of its size and date are missing')"
+	    " WHERE epoch_id = ?1 AND fate = 'pending' RETURNING id, reason, screen IS NULL AND sha256 IS NULL",
 	[SQL_EPOCH_SCREENED] = "UPDATE epoch SET screen = ?2 WHERE id = ?1",
 	[SQL_MAIL_SCREENED_ELSE] =
 	    "SELECT id, uid FROM mail WHERE epoch_id = ?1 AND fate = 'ignored'"

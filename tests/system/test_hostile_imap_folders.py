@@ -136,6 +136,41 @@ def test_an_old_mail_that_cannot_be_had_does_not_have_all_behind_it_listed_in_ea
     assert [event["data"]["error"] for event in hostile.events("mail.vanished")] == ["gone before it was read"]
 
 
+VANISHED_STRAY = "the folder was numbered anew, and mails of its size and date are missing"
+UNKNOWN_STRAY = "the folder was numbered anew before its header was read: it may be there under another UID"
+
+
+@pytest.mark.parametrize("key,why", [("BODIES", VANISHED_STRAY), ("HEADERS", UNKNOWN_STRAY)])
+def test_what_waited_when_the_folder_was_numbered_anew_and_did_not_turn_up_is_told_as_vanished(hostile, key, why):
+    hostile.imap.twists[key] = items(lambda mail, pairs: [pairs] if mail.uid != 2 else [])
+    fill(hostile)
+    one_pass(hostile)
+    assert sorted(announced(hostile)) == ["111111", "333333"]
+    hostile.imap.behave()
+    hostile.imap.remove(2)
+    hostile.imap.folders["INBOX"].renumber(7777)
+    later(hostile)
+    assert hostile.rows("SELECT uid, fate, reason FROM mail WHERE fate NOT IN ('read')") == [
+        {"uid": 2, "fate": "vanished", "reason": why}]
+    later(hostile)
+    assert [event["data"]["error"] for event in hostile.events("mail.vanished")] == [why]
+    unheard(hostile, ["111111", "333333"])
+
+
+@pytest.mark.parametrize("key", ["BODIES", "HEADERS"])
+def test_what_waited_when_the_folder_was_numbered_anew_and_turns_up_is_read_and_not_told_as_vanished(hostile, oracle, key):
+    hostile.imap.twists[key] = items(lambda mail, pairs: [pairs] if mail.uid != 2 else [])
+    fill(hostile)
+    one_pass(hostile)
+    hostile.imap.folders["INBOX"].renumber(7777)  # mail 2 has its number still, and still it does not come
+    later(hostile)
+    assert hostile.events("mail.vanished") == [] and hostile.count("mail", "fate = 'pending'") == 2
+    hostile.imap.behave()
+    later(hostile)
+    assert hostile.events("mail.vanished") == [] and hostile.count("mail", "fate = 'pending'") == 0
+    unheard(hostile)
+
+
 @pytest.mark.clock
 def test_numbers_that_come_and_go_do_not_make_the_folder_anew_at_each_pass(hostile):
     """Two servers behind one name, say: what one of them shows is read, and the other's numbers are told as a failure."""
