@@ -281,19 +281,29 @@ code_is(struct span *rest, const char *code)
 	    (rest->p[want.n] == ']' || rest->p[want.n] == ' ');
 }
 
-bool
+/* RFC 5530: those that stay until a person does something. */
+const char *
 transport_refused(struct span line)
 {
+	static const struct { const char *code, *todo; } persons[] = {
+		{ "AUTHENTICATIONFAILED", "" },
+		{ "AUTHORIZATIONFAILED", "" },
+		{ "EXPIRED", ": it has expired" },
+		{ "CONTACTADMIN", ": it says to contact its administrator" },
+	};
 	struct span tag, word, rest = span_trim(line);
 
 	span_cut(&rest, ' ', &tag);
 	span_cut(&rest, ' ', &word);
 	if (span_is(tag, "*") || span_is(tag, "+") || !span_is_nocase(word, "NO"))
-		return false;
+		return NULL;
 	if (rest.n == 0 || rest.p[0] != '[')
-		return true;
+		return "";
 	rest = span_from(rest, 1);
-	return code_is(&rest, "AUTHENTICATIONFAILED") || code_is(&rest, "AUTHORIZATIONFAILED");
+	for (size_t i = 0; i < COUNT(persons); i++)
+		if (code_is(&rest, persons[i].code))
+			return persons[i].todo;
+	return NULL;
 }
 
 /* Does the line hold the secret, or its beginning, bare or in base64, wherever in a longer text that began? */
@@ -367,6 +377,7 @@ login_failed(CURLcode code, const char *words, const struct login_watch *w,
 {
 	struct arena a = {0};
 	struct span answer = span_trim((struct span){w->answer, w->n}), tag;
+	const char *refused = transport_refused(answer);
 	const char *host = http_host(login->url, &a);
 	bool ok;
 
@@ -382,10 +393,10 @@ login_failed(CURLcode code, const char *words, const struct login_watch *w,
 		err_set(e, ERR_RETRY, "%s: the server offers no login by %s", host,
 		    login->token != NULL ? "OAUTHBEARER or XOAUTH2" : "password");
 	/* of XOAUTH2 libcurl takes the challenge for the end; after OAUTHBEARER's comes the answer */
-	else if (ok ? w->challenge < 500 : transport_refused((struct span){w->answer, w->n}))
-		err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused the %s", host,
+	else if (ok ? w->challenge < 500 : refused != NULL)
+		err_what(e, ERR_RETRY, ERR_LOGIN, "%s: the server refused the %s%s", host,
 		    login->token == NULL ? "login: check user and password_file" :
-		    "token: check user, scope, and the account's right to IMAP");
+		    "token: check user, scope, and the account's right to IMAP", refused != NULL ? refused : "");
 	else if (ok)
 		err_set(e, ERR_RETRY, "%s: the server cannot check tokens now (status %d)", host,
 		    w->challenge);

@@ -34,7 +34,7 @@ struct transport_login {
 struct transport;
 
 /*
- * ERR_LOGIN only when the server refused name, password or token; ERR_CERT; else ERR_RETRY, which
+ * ERR_LOGIN only when the server refused name, password or token, [EXPIRED] and [CONTACTADMIN] too; ERR_CERT; else ERR_RETRY, which
  * [UNAVAILABLE], [INUSE], [LIMIT] and the like are (RFC 5530). [ALERT] texts are logged.
  */
 int	transport_open(const struct transport_login *, struct transport **, struct err *);
@@ -57,7 +57,10 @@ int	transport_stir(struct transport *, int64_t within_ms, bool *stirred);
 /* 0: the stream is whole. -1: why it ended. */
 int	transport_why(const struct transport *, struct err *);
 
-/* Whether this answer to a login ("A002 NO [CODE] text") says that name or password are wrong. */
-bool	transport_refused(struct span line);
+/*
+ * Whether this answer to a login ("A002 NO [CODE] text") says that a person must do something: NULL if not, else what
+ * its code adds to our words, mostly nothing.
+ */
+const char *transport_refused(struct span line);
 
 #endif

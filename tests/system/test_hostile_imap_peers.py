@@ -482,6 +482,27 @@ def test_a_server_that_takes_no_logins_now_has_not_refused_ours(hostile, oracle,
     unharmed(hostile, oracle)
 
 
+PERSONS = {
+    "[EXPIRED]": (b"NO [EXPIRED] change your password", "it has expired"),
+    "[CONTACTADMIN]": (b"NO [CONTACTADMIN] your account is locked", "it says to contact its administrator"),
+    "[AUTHORIZATIONFAILED]": (b"NO [AUTHORIZATIONFAILED] no such role", "check user and password_file"),
+}
+
+
+@pytest.mark.clock
+@pytest.mark.parametrize("refusal", PERSONS)
+def test_a_login_that_needs_a_person_is_a_refused_one_and_is_soon_left_alone(hostile, oracle, refusal):
+    answer, said = PERSONS[refusal]
+    hostile.imap.twists["AUTHENTICATE"] = instead(b"{tag} " + answer + b"\r\n")
+    result = one_pass(fill(hostile))
+    suffered(result, status=(12,))
+    assert said in result.err and len(hostile.events("mailbox.failing")) == 1
+    for _ in range(5):
+        suffered(later(hostile, hours=0.1), status=(12,))
+    assert hostile.imap.asked.count("AUTHENTICATE") == 3
+    unharmed(hostile, oracle)
+
+
 def test_an_alert_is_shown_to_the_operator_and_cannot_draw_on_his_terminal(hostile, oracle):
     hostile.imap.twists["AUTHENTICATE"] = say(b"* OK [ALERT] password expires \x1b[2Jsoon\r\n")
     result = one_pass(fill(hostile))
