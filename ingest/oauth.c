@@ -429,7 +429,11 @@ digest_text(struct digest *d, const char *text)
 	digest_add(d, span_of(text != NULL ? text : ""));
 }
 
-/* For whom a kept token is: a change of these, or of the secrets' files, makes it another's. */
+/*
+ * For whom a kept token is: a change of these, or of the client's secret, makes it another's. Not the time of the
+ * refresh token's file: who shares it replaces it too, and two mailboxes would ask for a token in each pass. A token
+ * that is another person's after all is refused, and then a new one is asked for.
+ */
 static const char *
 cache_owner(const struct oauth_conf *c, struct arena *a)
 {
@@ -442,7 +446,7 @@ cache_owner(const struct oauth_conf *c, struct arena *a)
 	for (const char **p = c->command; p != NULL && *p != NULL; p++)
 		digest_text(d, *p);
 	digest_text(d, secret_stamp(c->client_secret, a));
-	digest_text(d, secret_stamp(c->refresh_token, a));
+	digest_text(d, c->refresh_token.name);
 	digest_close(d, hash);
 	return digest_hex(a, hash, sizeof(hash) / 2);
 }

@@ -145,6 +145,14 @@ def test_a_rotated_refresh_token_is_saved_and_used_next(world, secret):
     assert [other.name for other in path.parent.glob("refresh.token*")] == ["refresh.token"]
 
 
+def test_mailboxes_that_share_a_rotating_refresh_token_each_keep_their_own_access_token(world):
+    by_refresh_token(world)
+    world.config["mailboxes"].append({**world.mailbox, "name": "other"})
+    for _ in range(3):
+        ingested(world)
+    assert world.oauth.grants == ["refresh_token"] * 2
+
+
 def test_a_refresh_token_that_the_server_keeps_is_left_alone(world):
     path = by_refresh_token(world)
     world.oauth.rotate = False
