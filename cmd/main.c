@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -218,13 +219,16 @@ main(int argc, char **argv)
 {
 	static const struct option options[] = { { "help", no_argument, NULL, 'h' },
 		{ "version", no_argument, NULL, 'V' }, { NULL, 0, NULL, 0 } };
-	const struct sigaction usual = { .sa_handler = SIG_DFL };
+	const struct sigaction usual = { .sa_handler = SIG_DFL }, ignore = { .sa_handler = SIG_IGN };
+	const struct rlimit none = { 0, 0 };
 	struct app	app = {0};
 	const char	*conf_path = NULL;
 	enum status	status;
 	int		opt, verbose = 0;
 
 	umask(077);
+	setrlimit(RLIMIT_CORE, &none);		/* there are secrets in memory */
+	sigaction(SIGXFSZ, &ignore, NULL);	/* a limit of file size is an error as a full disk is, no death */
 	sigaction(SIGCHLD, &usual, NULL);	/* who started us may ignore it: then nobody could be waited for */
 	while ((opt = getopt_long(argc, argv, "+c:vh", options, NULL)) != -1)
 		switch (opt) {

@@ -795,13 +795,16 @@ bind_one(sqlite3_stmt *st, int at, const struct sql_arg *arg)
 
 /* ---------------------------------------------------------------- errors */
 
-/* A quota or a full file system under a call that SQLite reports as an I/O error. */
+/* A quota, a limit of file size or a full file system under a call that SQLite reports as an I/O error. */
 static bool
 disk_full(struct db *db)
 {
 	int error = sqlite3_system_errno(db->sqlite);
 
-	return error == ENOSPC || error == EDQUOT;
+	if (error == 0)		/* SQLite does not note it where COMMIT fails */
+		error = errno;
+
+	return error == ENOSPC || error == EDQUOT || error == EFBIG;
 }
 
 int
@@ -888,7 +891,10 @@ sql_open(struct db *db, enum sql which, const struct sql_arg *args, struct row *
 int
 sql_next(struct row *r, struct err *e)
 {
-	int code = sqlite3_step(r->stmt);
+	int code;
+
+	errno = 0;
+	code = sqlite3_step(r->stmt);
 
 	r->column = 0;
 	if (code == SQLITE_ROW)

@@ -1,5 +1,6 @@
 """What is down comes back, and then everything that was due is done, once. The clock is moved by libfaketime."""
 import json
+import secrets
 import sqlite3
 import time
 
@@ -359,6 +360,16 @@ def test_a_disk_without_room_is_said_once_and_the_mail_waits_on_the_server(pendi
     back = world.run("run")
     assert back.status == 0 and len(back.lines) == 1 and "recovered" in back.err
     assert len(world.received("approval.confirmed")) == 1
+
+
+def test_a_limit_of_file_size_is_a_full_disk_and_no_death(pending):
+    world = pending
+    world.run("enrich")  # makes the database
+    world.deliver(approval_mail("222222") + b"\r\n".join(secrets.token_hex(35).encode() for _ in range(2000)))  # to be kept
+    result = world.run("run", before=["/usr/bin/prlimit", f"--fsize={world.database.stat().st_size}"])
+    assert result.status == 75 and len(result.lines) == 1 and "the disk is full" in result.err, result
+    world.run("run")
+    assert world.count("mail", "fate = 'read'") == 2
 
 
 def test_a_mailbox_that_has_none_of_its_folders_is_a_failure_and_no_silence(pending):

@@ -1,6 +1,8 @@
 """No secret is in a line of diagnostics, an argument, an environment, the database, or with a peer it is not meant for."""
 import base64
+import pathlib
 import re
+import resource
 
 import pytest
 
@@ -40,6 +42,19 @@ def test_not_in_diagnostics_results_or_the_database(busy):
         shown = world.run("-vv", *command)
         assert leaks(world, shown.out + shown.err) == [], command
     assert leaks(world, kept(world)) == []
+
+
+@pytest.mark.skipif(resource.getrlimit(resource.RLIMIT_CORE)[1] == 0, reason="nothing dumps core here")
+def test_not_in_a_core_file(busy):
+    hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+    process = busy.start("watch", before=["/usr/bin/prlimit", f"--core={'unlimited' if hard == -1 else hard}"])
+    try:
+        assert any("watch.started" in line for line in process.stderr)
+        limits = pathlib.Path(f"/proc/{process.pid}/limits").read_text()
+        assert re.search(r"^Max core file size +0 +0 ", limits, re.M), limits
+    finally:
+        process.terminate()
+        process.communicate()
 
 
 @pytest.mark.parametrize("part", ["api", "receiver", "smtp", "imap"])

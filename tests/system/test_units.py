@@ -24,6 +24,22 @@ def test_a_unit_that_is_to_be_enabled_starts_with_the_machine(name):
     assert unit(name).get("Install", "WantedBy", fallback="").endswith(".target")
 
 
+def constant(path, name):
+    return int(re.search(rf"#define\s+{name}\s+(\d+)", (ROOT / path).read_text())[1])
+
+
+@pytest.mark.parametrize("name", ["approvals.service", "approvals-watch.service"])
+def test_a_unit_has_room_for_as_many_mailboxes_as_may_work_at_a_time(name):
+    mailbox = 1 + 1 + 2 * constant("ingest/queue.h", "QUEUE_PARALLEL") + 2  # worker, prover, readers, command and name
+    assert int(unit(name).get("Service", "TasksMax")) >= constant("cmd/run.c", "JOBS_MAX") * mailbox + 32
+
+
+def test_both_services_are_one_user():
+    """A dynamic user is called as its unit, unless it has a name: then the other could not open the database."""
+    users = {unit(name).get("Service", "User", fallback=name) for name in ("approvals.service", "approvals-watch.service")}
+    assert users == {"approvals"}
+
+
 def test_both_services_are_locked_in_alike():
     ours = ("Type", "NotifyAccess", "ExecStart", "ExecReload", "WatchdogSec", "Restart", "RestartSec", "RestartPreventExitStatus",
         "TimeoutStartSec", "TimeoutStopSec", "KillMode")
