@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "ingest/decide.h"
 #include "ingest/enrich.h"
+#include "ingest/hands.h"
 #include "ingest/settle.h"
 #include "store/approval.h"
 #include "store/budget.h"
@@ -61,21 +62,24 @@ enrich_settle(struct enrich *en, int64_t id, const struct sales_unit *unit,
 
 /* A claim that is asked about, or an approval that is asked about again; and what came back. */
 struct asking {
+	struct hand		 hand;		/* first: what the hands hold is one of these */
 	struct arena		 arena;
 	int64_t			 approval;	/* 0: a claim */
 	struct claim		 c;		/* of an approval its key alone */
 	struct question		 unit, merchant, units;
 	bool			 unit_asked, merchant_asked, units_asked;
 	const struct question	*failed;	/* NULL: none */
-	struct asking		*next;		/* in its list */
+	struct asking		*next;		/* of those that were answered */
 };
 
 /* State of one pass. */
 struct pass {
 	struct enrich		*en;
 	struct management	*api;		/* NULL until something is to be asked */
-	struct asking		*asked, *answered;
+	struct hands		 hands;		/* all that are asked about or answered */
+	struct asking		*answered, **answered_last;	/* in the order in which they were */
 	int			 asked_count, answered_count;
+	bool			 listed;	/* all that is due is in hand, or waits for what is; until something is written */
 	int64_t			 began_ms, gather_ms;	/* monotonic: the pass; the first of `answered` */
 	int64_t			 wish_ms;	/* Retry-After; 0: none */
 	bool			 failed;	/* some question went unanswered: `why` */
@@ -178,24 +182,9 @@ api_done(struct pass *p)
 }
 
 static bool
-is_in_hand(const struct pass *p, int64_t claim, int64_t approval)
+is_in_hand(const void *hands, int64_t id, const char *msn)
 {
-	for (int i = 0; i < 2; i++)
-		for (const struct asking *as = i == 0 ? p->asked : p->answered; as != NULL; as = as->next)
-			if (as->c.id == claim && as->approval == approval)
-				return true;
-	return false;
-}
-
-/* A claim before it is about the same sales unit: the first becomes the approval, whichever answer is faster. */
-static bool
-is_unit_in_hand(const struct pass *p, const struct claim *c)
-{
-	for (int i = 0; i < 2; i++)
-		for (const struct asking *as = i == 0 ? p->asked : p->answered; as != NULL; as = as->next)
-			if (c->msn != NULL && as->c.msn != NULL && strcmp(as->c.msn, c->msn) == 0)
-				return true;
-	return false;
+	return hands_has(hands, msn, id);
 }
 
 static void
@@ -211,18 +200,20 @@ asking_free(struct asking *as)
 static void
 answered_put(struct pass *p, struct asking *as)
 {
-	as->next = p->answered;
-	p->answered = as;
+	as->next = NULL;
+	*p->answered_last = as;
+	p->answered_last = &as->next;
 	if (p->answered_count++ == 0)
 		p->gather_ms = clock_mono_ms();
 }
 
+/* A claim behind it about the same sales unit waits: the first becomes the approval, whichever answer is faster. */
 static void
 asking_begin(struct pass *p, struct asking *as)
 {
 	p->en->asked++;
-	as->next = p->asked;
-	p->asked = as;
+	as->hand.msn = as->c.msn;
+	hands_put(&p->hands, &as->hand);
 	p->asked_count++;
 	management_ask(p->api, asking_next(as));
 }
@@ -236,13 +227,15 @@ claim_take(struct pass *p, int64_t id, struct err *e)
 
 	if (as == NULL)
 		arena_no_memory();
+	as->hand.id = id;
 	if (claim_get(p->en->db, id, &as->arena, &as->c, e) == -1)
 		goto out;
-	if (is_unit_in_hand(p, &as->c)) {
+	if (hands_has(&p->hands, as->c.msn, id)) {	/* by one that was listed with it */
 		rc = 0;
 		goto out;
 	}
 	if (p->en->conf->none || !decide_askable(&as->c)) {
+		hands_put(&p->hands, &as->hand);
 		answered_put(p, as);
 		return 1;
 	}
@@ -277,20 +270,18 @@ approval_take(struct pass *p, int64_t id, struct err *e)
 static int
 approvals_take(struct pass *p, int room, struct err *e)
 {
-	int64_t	ids[ENRICH_HANDS + ENRICH_BATCH];
-	int	n = 0;
+	const struct db_but	but = {is_in_hand, &p->hands};
+	int64_t			ids[ENRICH_BATCH];
+	int			n = 0;
 
 	if (p->en->conf->none)
 		return 0;
-	if (approval_due(p->en->db, p->en->now_ms, ids, p->asked_count + p->answered_count + room, &n, e) == -1)
+	if (approval_due(p->en->db, p->en->now_ms, &but, ids, room, &n, e) == -1)
 		return -1;
-	for (int i = 0; i < n && room > 0 && !*p->en->stop; i++) {
-		if (is_in_hand(p, 0, ids[i]))
-			continue;
-		room--;
+	for (int i = 0; i < n && !*p->en->stop; i++)
 		if (approval_take(p, ids[i], e) == -1)
 			return -1;
-	}
+	p->listed = n < room;
 	return 0;
 }
 
@@ -298,20 +289,18 @@ approvals_take(struct pass *p, int room, struct err *e)
 static int
 claims_take(struct pass *p, struct err *e)
 {
-	int64_t	ids[ENRICH_HANDS + ENRICH_BATCH];
-	int	n, taken, took;
+	const struct db_but	but = {is_in_hand, &p->hands};
+	int64_t			ids[ENRICH_BATCH];
+	int			n, taken, took;
 
 	do {
-		if (*p->en->stop || p->over || clock_mono_ms() - p->began_ms > ENRICH_PASS_MS ||
+		if (*p->en->stop || p->over || p->listed || clock_mono_ms() - p->began_ms > ENRICH_PASS_MS ||
 		    p->asked_count + p->answered_count > ENRICH_HANDS - ENRICH_BATCH)
 			return 0;
-		if (claim_due(p->en->db, p->en->now_ms, ids,
-		    p->asked_count + p->answered_count + ENRICH_BATCH, &n, e) == -1)
+		if (claim_due(p->en->db, p->en->now_ms, &but, ids, ENRICH_BATCH, &n, e) == -1)
 			return -1;
 		taken = 0;
-		for (int i = 0; i < n && taken < ENRICH_BATCH && !*p->en->stop; i++) {
-			if (is_in_hand(p, ids[i], 0))
-				continue;
+		for (int i = 0; i < n && !*p->en->stop; i++) {
 			took = claim_take(p, ids[i], e);
 			if (took == -1)
 				return -1;
@@ -352,7 +341,7 @@ claim_unanswered(struct pass *p, struct asking *as, const struct question *q)
 static void
 question_back(struct pass *p, struct question *q)
 {
-	struct asking	*as = q->tag, **at = &p->asked;
+	struct asking	*as = q->tag;
 	struct question	*next;
 
 	if (q->failed)
@@ -363,9 +352,6 @@ question_back(struct pass *p, struct question *q)
 		management_ask(p->api, next);
 		return;
 	}
-	while (*at != as)
-		at = &(*at)->next;
-	*at = as->next;
 	p->asked_count--;
 	answered_put(p, as);
 }
@@ -406,9 +392,12 @@ answered_write(struct pass *p, struct err *e)
 		db_rollback(p->en->db);
 	while ((as = p->answered) != NULL) {
 		p->answered = as->next;
+		hands_drop(&p->hands, &as->hand);
 		asking_free(as);
 	}
+	p->answered_last = &p->answered;
 	p->answered_count = 0;
+	p->listed = false;
 	db_lock_progress(p->en->lock);
 	return rc;
 }
@@ -469,7 +458,7 @@ due_put_off(struct enrich *en, int64_t wait_ms, struct err *e)
 	if (approvals_put_off(en, next_ms, e) == -1)
 		return -1;
 	do {
-		if (claim_due(en->db, en->now_ms, ids, COUNT(ids), &n, e) == -1 ||
+		if (claim_due(en->db, en->now_ms, NULL, ids, COUNT(ids), &n, e) == -1 ||
 		    (n > 0 && claims_put_off(en, ids, n, next_ms, e) == -1))
 			return -1;
 	} while (n > 0);
@@ -524,7 +513,7 @@ pending_tell(struct enrich *en, struct err *e)
 	struct claim	c;
 	int		n, rc;
 
-	if (claim_due(en->db, INT64_MAX, ids, COUNT(ids), &n, e) == -1)
+	if (claim_due(en->db, INT64_MAX, NULL, ids, COUNT(ids), &n, e) == -1)
 		return -1;
 	rc = 0;
 	for (int i = 0; i < n && rc == 0; i++) {
@@ -571,21 +560,22 @@ pass_end(struct pass *p, struct err *e)
 static void
 pass_drop(struct pass *p)
 {
-	struct asking *as;
+	struct hand *one;
 
-	for (int i = 0; i < 2; i++)
-		while ((as = i == 0 ? p->asked : p->answered) != NULL) {
-			*(i == 0 ? &p->asked : &p->answered) = as->next;
-			asking_free(as);
-		}
+	while ((one = hands_any(&p->hands)) != NULL) {
+		hands_drop(&p->hands, one);
+		asking_free((struct asking *)(void *)one);
+	}
 }
 
 int
 enrich_pass(struct enrich *en, struct err *e)
 {
 	struct pass	p = {.en = en, .began_ms = clock_mono_ms()};
-	int		rc = pass_ask(&p, e);
+	int		rc;
 
+	p.answered_last = &p.answered;
+	rc = pass_ask(&p, e);
 	if (rc == -1 && p.asked_count > 0 && en->keep != NULL)
 		*en->keep = NULL;	/* it holds questions that are going */
 	if (rc == -1 && p.asked_count > 0) {

@@ -88,18 +88,9 @@ approval_of_key(struct db *db, const struct claim *c, struct arena *a, struct ap
 /* ---------------------------------------------------------------- asked about again */
 
 int
-approval_due(struct db *db, int64_t now_ms, int64_t *ids, int max, int *n, struct err *e)
+approval_due(struct db *db, int64_t now_ms, const struct db_but *but, int64_t *ids, int max, int *n, struct err *e)
 {
-	struct row r;
-	int got;
-
-	*n = 0;
-	if (sql_open(db, SQL_APPROVAL_DUE,
-		ARGS(arg_int(now_ms), arg_int(max), arg_int(DB_LONGEST_WAIT_MS)), &r, e) != 0)
-		return -1;
-	while ((got = sql_next(&r, e)) == 1)
-		ids[(*n)++] = row_int(&r);
-	return got;
+	return sql_due(db, SQL_APPROVAL_DUE, now_ms, but, ids, max, n, e);
 }
 
 int

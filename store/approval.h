@@ -67,8 +67,8 @@ int	approval_has_msn(struct db *, const char *org_scheme, const char *org_number
 
 #define APPROVAL_OLD_MS	(7 * INT64_C(86400000))	/* a mail for an approval that was not asked about since: it is */
 
-/* Up to `max` approvals that the API is to be asked about. */
-int	approval_due(struct db *, int64_t now_ms, int64_t *ids, int max, int *n, struct err *);
+/* Up to `max` approvals that the API is to be asked about; `but` (may be NULL): not these. */
+int	approval_due(struct db *, int64_t now_ms, const struct db_but *but, int64_t *ids, int max, int *n, struct err *);
 /* This one, or all of them (NULL), shall be asked about at now_ms; *n: how many. ERR_REJECT if there is none. */
 int	approval_ask(struct db *, const char *apr, int64_t now_ms, int *n, struct err *);
 int	approval_later(struct db *, int64_t id, int64_t next_ms, struct err *);

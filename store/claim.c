@@ -98,19 +98,9 @@ claim_get(struct db *db, int64_t id, struct arena *a, struct claim *c, struct er
 }
 
 int
-claim_due(struct db *db, int64_t now_ms, int64_t *ids, int max, int *n, struct err *e)
+claim_due(struct db *db, int64_t now_ms, const struct db_but *but, int64_t *ids, int max, int *n, struct err *e)
 {
-	struct row r;
-	int got;
-
-	*n = 0;
-	if (sql_open(db, SQL_CLAIM_DUE,
-		ARGS(arg_int(now_ms), arg_int(max), arg_int(DB_LONGEST_WAIT_MS)), &r,
-		e) != 0)
-		return -1;
-	while ((got = sql_next(&r, e)) == 1)
-		ids[(*n)++] = row_int(&r);
-	return got;
+	return sql_due(db, SQL_CLAIM_DUE, now_ms, but, ids, max, n, e);
 }
 
 int

@@ -47,8 +47,8 @@ struct claim {
 int	claim_add(struct db *, const struct claim *, const char *cause, int64_t now_ms, int64_t *id, struct err *);
 /* ERR_REJECT if there is none. */
 int	claim_get(struct db *, int64_t id, struct arena *, struct claim *, struct err *);
-/* Up to `max` pending claims that are due, those of new mail before history, oldest first. */
-int	claim_due(struct db *, int64_t now_ms, int64_t *ids, int max, int *n, struct err *);
+/* Up to `max` pending claims that are due, those of new mail before history, oldest first; `but` (may be NULL): not these. */
+int	claim_due(struct db *, int64_t now_ms, const struct db_but *but, int64_t *ids, int max, int *n, struct err *);
 /*
  * Claims of unproven mail, held and made after since_ms, that the API is to be asked about by itself: at once, after an hour,
  * after six (ingest/unproven.h). claim_unproven_asked(): it was, in the caller's transaction.

@@ -24,6 +24,16 @@ struct db;
  */
 #define DB_LONGEST_WAIT_MS	(30 * INT64_C(3600000))
 
+/*
+ * Rows of a queue that are passed over, because they are being worked at or wait for one that is. More of them than
+ * DB_MAX_PASSED hide what is behind them.
+ */
+#define DB_MAX_PASSED	20000	/* looking at so many takes some 20 ms */
+struct db_but {
+	bool		(*fn)(const void *arg, int64_t id, const char *msn);	/* msn may be NULL */
+	const void	*arg;
+};
+
 enum db_mode {
 	DB_READ,	/* the file must exist; nothing is written */
 	DB_WRITE	/* made with schema.sql, mode 0600, if it does not exist */

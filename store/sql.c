@@ -396,7 +396,7 @@ const char *const sql_text[SQL_COUNT] = {
 	    " ?13, ?14, ?15, ?16, ?17) RETURNING id",
 	[SQL_CLAIM_GET] = CLAIM_SELECT " WHERE c.id = ?1",
 	[SQL_CLAIM_DUE] =	/* in the order of the index claim_due */
-	    "SELECT id FROM claim WHERE state = 'pending' AND (next_ms <= ?1 OR next_ms - ?3 > ?1)"
+	    "SELECT id, msn FROM claim WHERE state = 'pending' AND (next_ms <= ?1 OR next_ms - ?3 > ?1)"
 	    " ORDER BY history, next_ms, id LIMIT ?2",
 	[SQL_CLAIM_NEXT] =
 	    "SELECT min(next_ms) FROM claim WHERE state = 'pending' AND history IN (0, 1)"
@@ -434,8 +434,9 @@ const char *const sql_text[SQL_COUNT] = {
 	    APPROVAL_SELECT " WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3",
 	[SQL_APPROVAL_BY_APR] = APPROVAL_SELECT " WHERE apr = ?1",
 	[SQL_APPROVAL_BY_ID] = APPROVAL_SELECT " WHERE id = ?1",
-	[SQL_APPROVAL_DUE] =	/* ?3: a date so far away is of a clock that went back */
-	    "SELECT id FROM approval WHERE next_ms <= ?1 OR next_ms - ?3 > ?1 ORDER BY next_ms, id LIMIT ?2",
+	[SQL_APPROVAL_DUE] =	/* ?3: a date so far away is of a clock that went back; IS NOT NULL: else all approvals are looked at */
+	    "SELECT id, msn FROM approval WHERE next_ms IS NOT NULL AND (next_ms <= ?1 OR next_ms - ?3 > ?1)"
+	    " ORDER BY next_ms, id LIMIT ?2",
 	[SQL_APPROVAL_ASK] =	/* ?1 one, or all if it is NULL */
 	    "UPDATE approval SET next_ms = ?2 WHERE apr = ?1 OR ?1 IS NULL",
 	[SQL_APPROVAL_LATER] = "UPDATE approval SET next_ms = ?2 WHERE id = ?1",
@@ -956,6 +957,27 @@ sql_number(struct db *db, enum sql which, const struct sql_arg *args, int64_t *v
 		got = sql_next(&r, e);
 	while (got == 1);
 	return got == 0 ? 1 : -1;
+}
+
+int
+sql_due(struct db *db, enum sql which, int64_t now_ms, const struct db_but *but, int64_t *ids, int max, int *n,
+    struct err *e)
+{
+	int64_t limit = but == NULL ? max : max + DB_MAX_PASSED;
+	struct row r;
+	int got;
+
+	*n = 0;
+	if (sql_open(db, which, ARGS(arg_int(now_ms), arg_int(limit), arg_int(DB_LONGEST_WAIT_MS)), &r, e) != 0)
+		return -1;
+	while ((got = *n < max ? sql_next(&r, e) : 0) == 1) {
+		int64_t id = row_int(&r);
+
+		if (but == NULL || !but->fn(but->arg, id, (const char *)sqlite3_column_text(r.stmt, r.column)))
+			ids[(*n)++] = id;
+	}
+	sql_close(&r);
+	return got;
 }
 
 /* ---------------------------------------------------------------- values out */

@@ -129,6 +129,8 @@ int	sql_run(struct db *, enum sql, const struct sql_arg *, struct err *);
 int	sql_write(struct db *, enum sql, const struct sql_arg *, struct err *);
 /* The first column of the one row: 1 and *value, or 0 for no row. */
 int	sql_number(struct db *, enum sql, const struct sql_arg *, int64_t *value, struct err *);
+/* Up to `max` ids of a queue, in its order: rows (id, msn) for ?1 now_ms, ?2 limit, ?3 DB_LONGEST_WAIT_MS. */
+int	sql_due(struct db *, enum sql, int64_t now_ms, const struct db_but *, int64_t *ids, int max, int *n, struct err *);
 
 int64_t		 row_int(struct row *);			/* NULL: 0 */
 bool		 row_bool(struct row *);

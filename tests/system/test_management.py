@@ -435,6 +435,19 @@ def test_many_claims_end_confirmed_though_the_api_limits_fails_and_cuts(world):
     assert not any(token in world.database.read_bytes().decode("latin-1") for token in world.api.tokens)
 
 
+def test_many_claims_about_one_sales_unit_hold_up_no_other(world):
+    for msn, mails in (("300001", 300), ("300002", 1)):
+        world.know(msn, "987654325")
+        for _ in range(mails):
+            world.deliver(approval_mail(msn))
+    world.config["management_api"]["requests_per_minute"] = 6000
+    assert world.run("ingest").status == 0
+    assert world.run("enrich").status == 0
+    assert world.count("claim", "state = 'confirmed'") == 301
+    asked = [path[-6:] for _, path in world.api.asked if "/management/v1/sales-units/" in path]
+    assert asked.index("300002") == 1, "the first of the 300, then the other"
+
+
 # ---- servers that mean harm
 
 def big(handler):

@@ -161,13 +161,37 @@ due_claims_come_new_mail_first_then_the_longest_due(void **state)
 	OK(claim_wait(f->db, fixture_claim(f, "d", CLAIM_PENDING, "1004", false), NULL, 1, NOW + 1, &f->e));
 	fixture_claim(f, "e", CLAIM_HELD, "1005", false);
 	OK(db_commit(f->db, &f->e));
-	OK(claim_due(f->db, NOW, ids, 4, &n, &f->e));
+	OK(claim_due(f->db, NOW, NULL, ids, 4, &n, &f->e));
 	assert_int_equal(n, 3);
 	assert_int_equal(ids[0], early);
 	assert_int_equal(ids[1], late);
 	assert_int_equal(ids[2], old);
-	OK(claim_due(f->db, NOW, ids, 1, &n, &f->e));
+	OK(claim_due(f->db, NOW, NULL, ids, 1, &n, &f->e));
 	assert_int_equal(n, 1);
+}
+
+static bool
+is_1002(const void *arg, int64_t id, const char *msn)
+{
+	return id == *(const int64_t *)arg || (msn != NULL && strcmp(msn, "1002") == 0);
+}
+
+static void
+what_is_passed_over_leaves_room_for_what_is_behind_it(void **state)
+{
+	struct fixture *f = *state;
+	int64_t ids[2], first, last;
+	int n;
+
+	OK(db_begin(f->db, &f->e));
+	first = fixture_claim(f, "a", CLAIM_PENDING, "1001", false);
+	for (int i = 0; i < 5; i++)
+		fixture_claim(f, arena_printf(&f->a, "b%d", i), CLAIM_PENDING, "1002", false);
+	last = fixture_claim(f, "c", CLAIM_PENDING, NULL, false);
+	OK(db_commit(f->db, &f->e));
+	OK(claim_due(f->db, NOW, &(struct db_but){is_1002, &first}, ids, 2, &n, &f->e));
+	assert_int_equal(n, 1);
+	assert_int_equal(ids[0], last);
 }
 
 static void
@@ -208,7 +232,7 @@ a_clock_that_was_ahead_parks_no_claim(void **state)
 		OK(db_begin(f->db, &f->e));
 		OK(claim_wait(f->db, id, NULL, 1, NOW + later[far], &f->e));
 		OK(db_commit(f->db, &f->e));
-		OK(claim_due(f->db, NOW, ids, 4, &n, &f->e));
+		OK(claim_due(f->db, NOW, NULL, ids, 4, &n, &f->e));
 		assert_int_equal(n, far);
 	}
 }
@@ -356,6 +380,7 @@ main(void)
 		T(a_restored_log_makes_the_same_event_ids),
 		T(two_claims_of_a_mail_have_events_of_their_own),
 		T(due_claims_come_new_mail_first_then_the_longest_due),
+		T(what_is_passed_over_leaves_room_for_what_is_behind_it),
 		T(the_next_claim_is_the_first_that_is_not_due_yet),
 		T(a_clock_that_was_ahead_parks_no_claim),
 		T(waiting_keeps_the_last_answer),
