@@ -96,12 +96,16 @@ decide_claim(const struct claim *c, enum answer answer, enum without_api without
 	return d;
 }
 
-/* An organisation in the form that is stored. */
+/* An organisation in the form that is stored (schema.sql, approval). */
 static bool
 has_number(const struct claim *c)
 {
-	return c->org_scheme != NULL && c->org_number != NULL && *c->org_number != '\0' &&
-	    c->org_number[strspn(c->org_number, "0123456789-")] == '\0';
+	size_t n;
+
+	if (c->org_scheme == NULL || c->org_number == NULL)
+		return false;
+	n = strspn(c->org_number, "0123456789-");
+	return n >= 8 && n <= 10 && c->org_number[n] == '\0';
 }
 
 bool

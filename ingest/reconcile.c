@@ -4,6 +4,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "ingest/decide.h"
 #include "ingest/reconcile.h"
 #include "ingest/refresh.h"
 #include "store/approval.h"
@@ -375,11 +376,14 @@ detail_keep(struct pass *p, struct detail *d, struct err *e)
 	return unit_asked(p->rc->db, &row, p->rc->now_ms, e);
 }
 
-/* Is what the API says of it an approval: a unit with a name that one of our schemes knows, of an active merchant? */
+/* Is what the API says of it an approval: a unit with a name and a number that one of our schemes knows, of an active merchant? */
 static bool
 detail_is_whole(const struct detail *d)
 {
-	if (!d->unit.found || d->unit.unit.name == NULL || scheme_ours(d->unit.unit.org_scheme) == NULL)
+	const struct claim key = {.org_scheme = scheme_ours(d->unit.unit.org_scheme),
+	    .org_number = d->unit.unit.org_number, .msn = d->row->msn};
+
+	if (!d->unit.found || d->unit.unit.name == NULL || !decide_askable(&key))
 		return false;
 	if (!d->merchant_asked)
 		return true;

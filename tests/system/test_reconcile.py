@@ -226,6 +226,16 @@ def test_a_unit_of_a_deactivated_merchant_is_neither_told_nor_recorded(partner):
     assert missing_mail(partner) == [] and partner.count("approval") == 0
 
 
+def test_a_unit_of_an_organisation_without_a_number_hinders_no_other(partner):
+    partner.config["reconcile"]["new"] = "record"
+    partner.know("123456", "none", scheme="business:SE:ORG")
+    partner.know("123457", "556012579001", scheme="business:SE:ORG")  # as a VAT number
+    partner.know("123458", ORG)
+    for hours in (0, 25, 31):
+        assert partner.run("run", at=NOW + hours * HOUR).err == ""
+    assert missing_mail(partner) == ["123458"] and partner.count("approval") == 1
+
+
 def test_lists_are_taken_as_often_as_configured_and_run_goes_on_without_them(partner):
     taken = asked(partner, LIST)
     for hours, more in ((0, 1), (1, 1), (5, 1), (7, 2), (8, 2)):
