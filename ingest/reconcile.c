@@ -186,15 +186,15 @@ order_store(struct pass *p, const struct order *o, bool quiet, bool quiet_units,
 {
 	bool tell;
 
-	if (!order_is_sane(o))
-		return 0;
-	if (strcmp(o->status, "COMPLETED") == 0 && o->msn != NULL) {
+	if (o->status != NULL && strcmp(o->status, "COMPLETED") == 0 && o->msn != NULL) {
 		const struct unit_new u = {.msn = o->msn, .name = o->name, .org_scheme = o->org_scheme,
 		    .org_number = o->org_number, .ordered = true, .quiet = quiet_units};
 
 		if (unit_seen(p->rc->db, &u, p->rc->now_ms, e) == -1)
 			return -1;
 	}
+	if (!order_is_sane(o))	/* the API need not give it an id */
+		return 0;
 	if (unit_order(p->rc->db, o->id, o->status, quiet, p->rc->now_ms, &tell, e) == -1)
 		return -1;
 	return tell ? order_tell(p, o, e) : 0;
@@ -274,8 +274,8 @@ lists_take(struct pass *p, struct err *e)
 		p->failed = true;
 		goto out;
 	}
-	/* Keys of merchants have no orders; the units are worth having without them. */
-	have_orders = answer_one(p, &orders);
+	/* Orders name the partner that made them: merchants have none to ask for. The units are worth having without. */
+	have_orders = p->rc->api->keys != API_KEYS_MERCHANT && answer_one(p, &orders);
 	rc = lists_store(p, &units.units, have_orders ? &orders.orders : NULL, e);
 	if (rc == 0 && have_orders)
 		rc = orders_lost(p, e);

@@ -261,6 +261,17 @@ def test_lists_that_may_not_be_had_raise_api_failing_and_delay_no_mail(partner):
     assert len(partner.events("api.recovered")) == 1
 
 
+def test_keys_of_a_merchant_ask_for_no_orders(world):
+    world.config["reconcile"] = {"every": "6h"}
+    world.config["management_api"]["keys"] = "merchant"
+    world.know("100001", ORG)
+    answer = world.api._answer
+    world.api._answer = lambda handler, path: handler.answer(403, b"{}") if path == ORDERS else answer(handler, path)
+    for minutes in (0, 31, 400):
+        assert world.run("run", at=NOW + 60 * minutes).err == ""
+    assert (asked(world, LIST), asked(world, ORDERS)) == (2, 0) and world.events("api.failing") == []
+
+
 # ---- product orders
 
 def order(id, status, msn=None):
@@ -289,10 +300,12 @@ def test_rejected_and_expired_orders_are_told_once_each_and_those_of_the_baselin
         "org_number", "country"}
 
 
-def test_a_completed_order_names_a_unit_that_no_list_shows_yet(partner):
+@pytest.mark.parametrize("without", [None, "productOrderId"])
+def test_a_completed_order_names_a_unit_that_no_list_shows_yet(partner, without):
     partner.know("123456", ORG)
     partner.api.list = [{"msn": 100001, "name": "Old Unit"}]  # as a number
     partner.api.data["productOrders"] = [order(20, "COMPLETED", "123456")]
+    partner.api.data["productOrders"][0].pop(without, None)
     for hours in (0, 25, 31):
         partner.run("run", at=NOW + hours * HOUR)
     assert missing_mail(partner) == ["123456"]
