@@ -631,7 +631,8 @@ look_ask(struct pass *p, struct asking *as, struct look *look, struct err *e)
 	int		 spared;
 
 	while ((q = asking_next(as)) != NULL)
-		if (api_need(p, &look->why) == -1 || management_answer(p->api, q, &look->why) == -1) {
+		if (api_need(p, &look->why) == -1 || (management_answer(p->api, q, &look->why) == -1 &&
+		    (q->away || q->kind != ASK_MERCHANT_UNITS || !as->unit_asked))) {
 			look->failed = true;	/* what was asked counts: the API did not spare us an answer */
 			return 0;
 		}

@@ -288,6 +288,20 @@ def test_a_units_list_that_cannot_be_had_is_no_failure_of_the_claim(world, now):
     assert told(world) == []
 
 
+def test_a_person_sees_the_apis_404_though_the_units_list_cannot_be_had(world, now):
+    arrives(world, proven=False)
+    answer = world.api._answer
+    world.api._answer = lambda handler, path: (management.FAULTS["500"](handler) if path.endswith("/sales-units") else
+        answer(handler, path))
+    world.run("run", at=now + 60)
+    item, = waiting(world, now + 120)
+    assert item["api"]["answer"] == "not-found" and item["api"]["units"] is None
+    world.api._answer = lambda handler, path: management.FAULTS["500"](handler)
+    world.deliver(approval_mail("333333", proven=False))
+    world.run("run", at=now + 180)
+    assert waiting(world, now + 240)[1]["api"] is None  # nothing was said
+
+
 def test_a_proven_claim_without_its_msn_is_proposed_the_one_unit_without_an_approval(world, now):
     world.know("123456", "987654325", unit="Torget")
     arrives(world)
