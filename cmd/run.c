@@ -261,7 +261,8 @@ tell_idle_ms(struct app *app, int64_t now_ms)
 	if (claim_next(app->db, now_ms, &claim_ms, &e) == -1 ||
 	    delivery_next(app->db, now_ms, &delivery_ms, &e) == -1)
 		return idle_ms;		/* busy; a database that is broken is told by the next pass */
-	if (claim_ms && claim_ms - now_ms < idle_ms)
+	/* a claim that went unanswered is due again at once: for the next pass, not for one of its own */
+	if (claim_ms && !app->api_fails && claim_ms - now_ms < idle_ms)
 		idle_ms = claim_ms - now_ms;
 	if (delivery_ms && delivery_ms - now_ms < idle_ms)
 		idle_ms = delivery_ms - now_ms;

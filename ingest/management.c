@@ -504,7 +504,8 @@ question_unanswered(struct management *m, struct question *q, const struct err *
 {
 	const int64_t now_ms = clock_mono_ms();
 
-	pace_failed(&m->pace, now_ms);
+	/* a 403 is of a working API, which does not let us see this unit */
+	(why->what == ERR_KEYS ? pace_refused : pace_failed)(&m->pace, now_ms);
 	if (again && q->tries < MANAGEMENT_TRIES && wish_ms <= MANAGEMENT_MAX_WAIT_MS &&
 	    pace_gate(&m->pace, now_ms) == PACE_CLOSED) {
 		q->not_before_ms = retry_ms(q->tries, wish_ms);
@@ -639,7 +640,7 @@ question_take(struct management *m, struct question *q, struct http_done *d)
 	wish_ms = wish_of(&d->res);
 	if (d->res.status == 401) {
 		question_refused(m, q, &e);
-	} else if (d->res.status == 429 && wish_ms > MANAGEMENT_MAX_WAIT_MS) {
+	} else if (status_passes(d->res.status) && wish_ms > MANAGEMENT_MAX_WAIT_MS) {
 		api_fail(m, &e, wish_ms);
 		question_fail(m, q, &e, true, wish_ms);
 	} else {

@@ -42,8 +42,17 @@ pace_started(struct pace *p, int64_t now_ms)
 void
 pace_answered(struct pace *p)
 {
+	p->failures = p->refusals = 0;
+	p->open = false;
+}
+
+void
+pace_refused(struct pace *p, int64_t now_ms)
+{
 	p->failures = 0;
 	p->open = false;
+	if (++p->refusals >= PACE_REFUSALS)
+		pace_break(p, now_ms);
 }
 
 void

@@ -15,6 +15,7 @@
 #include "base/arena.h"
 
 #define PACE_FAILURES	8	/* in a row: two rounds of the usual four at once */
+#define PACE_REFUSALS	64	/* 403s in a row: no longer some units that are not linked to us */
 #define PACE_OPEN_MS	60000	/* until one request may try again */
 #define PACE_MAX_RATE	6000	/* a minute */
 
@@ -22,7 +23,7 @@ struct pace {
 	int64_t	*starts;	/* of the last `rate` requests, a ring */
 	int	 rate, next;
 	int64_t	 not_before_ms;
-	int	 failures;	/* in a row */
+	int	 failures, refusals;	/* in a row */
 	bool	 open;
 	int64_t	 until_ms;	/* of the open breaker */
 };
@@ -37,6 +38,7 @@ enum pace_gate pace_gate(const struct pace *, int64_t now_ms);
 void	pace_started(struct pace *, int64_t now_ms);
 void	pace_answered(struct pace *);
 void	pace_failed(struct pace *, int64_t now_ms);
+void	pace_refused(struct pace *, int64_t now_ms);	/* an answer, but one that may be meant for all */
 void	pace_pause(struct pace *, int64_t until_ms);
 void	pace_break(struct pace *, int64_t now_ms);	/* what concerns every request */
 void	pace_doubt(struct pace *);			/* it failed when last asked, by another process: half open */

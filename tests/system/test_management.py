@@ -307,6 +307,22 @@ def test_a_403_for_one_question_is_not_the_token_and_told_after_half_an_hour(wor
 
 
 @clock
+def test_units_that_the_keys_may_not_see_hinder_no_other_and_are_told_after_half_an_hour(world):
+    for number in range(20):
+        world.deliver(approval_mail(str(200000 + number)))
+    world.api.fault = lambda handler: handler.path.split("/")[-1].startswith("2000") and (management.FAULTS["403"](handler), True)[1]
+    began = time.time()
+    world.run("run", at=began)
+    world.know("123456", "987654325")
+    world.deliver(approval_mail("123456"))
+    world.run("run", at=began + MINUTE)
+    assert len(world.received("approval.confirmed")) == 1
+    assert world.events("api.failing") == []
+    world.run("run", at=began + 32 * MINUTE)
+    assert len(world.events("api.failing")) == 1
+
+
+@clock
 def test_check_warns_of_keys_that_end_within_thirty_days(world):
     world.config["management_api"]["expires"] = "2027-03-01"
     day = 86400
@@ -339,6 +355,7 @@ def after(n, *faults):
 
 
 DATE = web.status(429, b"{}", "application/json", [("Retry-After", "Fri, 01 Jan 2100 00:00:00 GMT")])
+LIMITED_503 = web.status(503, b"", "text/html", [("Retry-After", "240")])
 SAID = web.status(429, b'{"statusCode":429,"message":"Rate limit is exceeded. Try again in 300 seconds."}', "application/json")
 
 
@@ -352,7 +369,8 @@ def test_what_fails_in_passing_is_asked_again(api, client, fault):
     assert got["tries"] == 2 or fault == "silent"  # that libcurl asks again by itself, where a kept connection is gone
 
 
-@pytest.mark.parametrize("fault,seconds", [(management.LIMITED, 120), (DATE, 31622400), (SAID, 300)])
+@pytest.mark.parametrize("fault,seconds", [(management.LIMITED, 120), (DATE, 31622400), (SAID, 300),
+    (LIMITED_503, 240)])
 def test_a_long_wish_to_be_left_alone_ends_all_questions(api, client, fault, seconds):
     api.fault = fault
     got = client.ask(*FORTY)

@@ -14,6 +14,7 @@ import time
 import pytest
 
 from servers import dovecot as imap
+from servers import management
 from servers import proxy as proxies
 from servers import web
 from servers import world as worlds
@@ -217,6 +218,17 @@ def test_a_server_that_is_stopped_and_comes_back_costs_no_mail(own_world, own_do
         own_dovecot.start()
         wait_announced(world, msn)
         wait_announced(world, deliver(world))
+
+
+def test_a_claim_that_the_api_never_answers_is_asked_about_once_in_a_pass(world, watch):
+    asked = []
+    world.config["poll_interval"] = "10s"
+    world.api.fault = lambda handler: asked.append(1) or management.FAULTS["403"](handler)
+    world.deliver(approval_mail("333333"))
+    running = watch(world, args=("-v", "watch"))
+    running.wait_line("api.failing")
+    idling(world, running, 2)
+    assert len(asked) < 10, running.text  # by the commits of the mailbox, and a poll or two
 
 
 def test_a_server_that_stays_away_is_asked_again_and_again(own_world, own_dovecot, watch):

@@ -84,6 +84,28 @@ the_breaker_opens_after_failures_in_a_row_and_one_answer_closes_it(void **state)
 }
 
 static void
+some_units_that_are_not_ours_to_see_stop_nobody(void **state)
+{
+	struct arena	a = {0};
+	struct pace	p;
+
+	(void)state;
+	pace_init(&p, 10, &a);
+	pace_doubt(&p);
+	for (int i = 0; i < PACE_REFUSALS - 1; i++) {
+		pace_refused(&p, 100);
+		assert_int_equal(pace_gate(&p, 100), PACE_CLOSED);
+	}
+	pace_answered(&p);
+	for (int i = 0; i < PACE_REFUSALS - 1; i++)
+		pace_refused(&p, 100);
+	assert_int_equal(pace_gate(&p, 100), PACE_CLOSED);
+	pace_refused(&p, 100);
+	assert_int_equal(pace_gate(&p, 100), PACE_OPEN);
+	arena_free(&a);
+}
+
+static void
 what_failed_elsewhere_is_tried_by_one(void **state)
 {
 	struct arena	a = {0};
@@ -105,6 +127,7 @@ main(void)
 		cmocka_unit_test(no_minute_sees_more_than_the_rate_and_none_is_wasted),
 		cmocka_unit_test(a_pause_holds_back_and_a_shorter_one_does_not_end_it),
 		cmocka_unit_test(the_breaker_opens_after_failures_in_a_row_and_one_answer_closes_it),
+		cmocka_unit_test(some_units_that_are_not_ours_to_see_stop_nobody),
 		cmocka_unit_test(what_failed_elsewhere_is_tried_by_one),
 	};
 
