@@ -69,7 +69,7 @@ alert_log(struct imap *im)
 	if (info == NULL || info->rsp_alert == NULL)
 		return;
 	snprintf(text, sizeof(text), "%s", info->rsp_alert);
-	log_warn("imap.alert", "text", text, NULL);
+	transport_alert(&im->alerts, text);
 	free(info->rsp_alert);	/* said once */
 	info->rsp_alert = NULL;
 }
@@ -96,6 +96,7 @@ imap_open(const struct transport_login *login, struct imap **out, struct err *e)
 	int code;
 
 	*out = NULL;
+	im->alerts = (struct transport_login){.alert = login->alert, .alert_arg = login->alert_arg};
 	if (transport_open(login, &im->transport, e) == -1) {
 		free(im);
 		return -1;
@@ -385,11 +386,11 @@ imap_examine(struct imap *im, const char *name, struct imap_state *state, struct
 /* ---- waiting */
 
 static void
-idle_said(struct idle *w, const char *p, size_t n)
+idle_said(struct imap *im, struct idle *w, const char *p, size_t n)
 {
 	idle_feed(w, p, n);
 	if (w->alert[0] != '\0')
-		log_warn("imap.alert", "text", w->alert, NULL);
+		transport_alert(&im->alerts, w->alert);
 	w->alert[0] = '\0';
 }
 
@@ -405,7 +406,7 @@ idle_hear(struct imap *im, struct idle *w, const bool *answer, int64_t within_ms
 	while (left > 0 && !*answer && !w->ended) {
 		if (transport_hear(im->transport, left, buf, sizeof(buf), &n) == -1)
 			return -1;
-		idle_said(w, buf, n);
+		idle_said(im, w, buf, n);
 		left = until_ms - clock_mono_ms();
 	}
 	return 0;
@@ -427,7 +428,7 @@ idle_done(struct imap *im, struct idle *w, int64_t answer_ms)
 
 		if (left <= 0 || transport_hear(im->transport, left, buf, sizeof(buf), &n) == -1)
 			return -1;
-		idle_said(w, buf, n);
+		idle_said(im, w, buf, n);
 	}
 	return w->refused ? -1 : 0;
 }

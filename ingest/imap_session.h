@@ -24,6 +24,7 @@ struct mailimap_set;
 struct imap {
 	struct transport	*transport;
 	struct mailimap		*session;
+	struct transport_login	 alerts;	/* where they go */
 	bool			 broken;
 	bool			 no_idle;	/* the server refused it */
 	unsigned		 idles;		/* how often it was asked to */

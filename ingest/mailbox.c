@@ -23,6 +23,7 @@
 #include "ingest/fetch.h"
 #include "ingest/login.h"
 #include "store/action.h"
+#include "store/alert.h"
 #include "store/event.h"
 
 /* ---- rows */
@@ -172,12 +173,27 @@ pass_end(struct mailbox *box, bool whole, struct err *e)
 	return pass_commit(box, rc, e);
 }
 
+/* Said to a person, who need not read it in each pass. */
+static void
+on_alert(void *arg, const char *text)
+{
+	const struct mailbox *box = arg;
+	bool say = true;
+	struct err ignored;
+
+	if (alert_due(box->in->db, box->conf->name, text, box->in->now_ms, &say, &ignored) == -1 || say)
+		log_warn("imap.alert", "mailbox", box->conf->name, "text", text, NULL);
+}
+
 static int
 session_open(void *arg, const struct transport_login *login, struct err *e)
 {
+	struct transport_login with = *login;
 	struct mailbox *box = arg;
 
-	return imap_open(login, &box->imap, e);
+	with.alert = on_alert;
+	with.alert_arg = box;
+	return imap_open(&with, &box->imap, e);
 }
 
 static int

@@ -39,6 +39,7 @@ struct transport {
 
 /* What is seen of the dialogue up to the login's answer. */
 struct login_watch {
+	const struct transport_login *login;
 	const char	*secret;
 	char		 answer[ANSWER_BYTES];	/* the last tagged line */
 	size_t		 n;
@@ -329,6 +330,15 @@ quotes_secret(struct span line, const char *secret)
 	return quotes;
 }
 
+void
+transport_alert(const struct transport_login *login, const char *text)
+{
+	if (login->alert != NULL)
+		login->alert(login->alert_arg, text);
+	else
+		log_warn("imap.alert", "text", text, NULL);
+}
+
 /* CURLOPT_HEADERFUNCTION: each line of the server up to the login's answer. */
 static size_t
 watch_line(char *p, size_t size, size_t n, void *arg)
@@ -345,7 +355,7 @@ watch_line(char *p, size_t size, size_t n, void *arg)
 
 		memcpy(shown, text.p, text.n);
 		shown[text.n] = '\0';
-		log_warn("imap.alert", "text", quotes ? NOT_SHOWN : shown, NULL);
+		transport_alert(w->login, quotes ? NOT_SHOWN : shown);
 	}
 	if (line.n > 0 && line.p[0] != '*' && line.p[0] != '+') {
 		w->n = line.n < sizeof(w->answer) ? line.n : sizeof(w->answer);
@@ -440,7 +450,8 @@ login_try(const struct transport_login *login, const char *mechanisms, struct tr
     bool *unanswered, struct err *e)
 {
 	char words[CURL_ERROR_SIZE] = "";
-	struct login_watch w = {.secret = login->token != NULL ? login->token : login->password,
+	struct login_watch w = {.login = login,
+	    .secret = login->token != NULL ? login->token : login->password,
 	    .challenge = -1};
 	void *names = NULL;
 	CURL *curl = http_handle(login->net, login->url, &names, e);

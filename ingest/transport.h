@@ -29,13 +29,18 @@ struct transport_login {
 	const struct http_net	*net;
 	volatile const int	*stop;		/* set by a signal: gives up waiting; may be NULL */
 	struct http_peer	*peer;		/* what the server shows of itself; may be NULL */
+	/* What it says with [ALERT], now and in the session that follows; NULL: it is logged. */
+	void			(*alert)(void *arg, const char *text);
+	void			*alert_arg;
 };
+/* Hands an [ALERT]'s text on, or logs it. */
+void	transport_alert(const struct transport_login *, const char *text);
 
 struct transport;
 
 /*
  * ERR_LOGIN only when the server refused name, password or token, [EXPIRED] and [CONTACTADMIN] too; ERR_CERT; else ERR_RETRY, which
- * [UNAVAILABLE], [INUSE], [LIMIT] and the like are (RFC 5530). [ALERT] texts are logged.
+ * [UNAVAILABLE], [INUSE], [LIMIT] and the like are (RFC 5530). [ALERT] texts go to `alert`.
  */
 int	transport_open(const struct transport_login *, struct transport **, struct err *);
 /* The same for a CURL easy handle that is connected already. The transport owns both then. */

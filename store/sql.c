@@ -519,6 +519,17 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_TROUBLE_TOLD] = "UPDATE trouble SET told_ms = ?2 WHERE cause = ?1",
 	[SQL_TROUBLE_OVER] = "DELETE FROM trouble WHERE cause = ?1",
 
+	/* Of mailbox ?1, said after ?2 (..., up to now: a clock that went back has said nothing yet). ';' follows ':'. */
+	[SQL_ALERTS] =
+	    "SELECT count(*) FILTER (WHERE cause = ?2), count(*) FROM trouble WHERE cause > 'alert:' || ?1 || ':'"
+	    " AND cause < 'alert:' || ?1 || ';' AND said_ms > ?3 AND said_ms <= ?4",
+	[SQL_ALERTS_OVER] =
+	    "DELETE FROM trouble WHERE cause > 'alert:' || ?1 || ':' AND cause < 'alert:' || ?1 || ';'"
+	    " AND NOT (said_ms > ?2 AND said_ms <= ?3)",
+	[SQL_ALERT_SAID] =
+	    "INSERT OR REPLACE INTO trouble (cause, since_ms, last_ms, said_ms, attempts, error)"
+	    " VALUES (?1, ?2, ?2, ?2, 1, ?3)",
+
 	[SQL_REFUSAL_GET] = "SELECT times, last_ms, stamp, error FROM refusal WHERE mailbox = ?1",
 	[SQL_REFUSAL_PUT] = "INSERT OR REPLACE INTO refusal (mailbox, times, last_ms, stamp, error)"
 	    " VALUES (?1, ?2, ?3, ?4, ?5)",

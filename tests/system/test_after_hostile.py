@@ -98,7 +98,7 @@ def test_an_alert_at_any_command_is_shown(hostile, way, step):
     begin(hostile, "move:Done", way, target=step != "CREATE")
     hostile.imap.twists[step] = after_login(say(b"* OK [ALERT] the disk is full\r\n"))
     result = one_pass(hostile)
-    assert result.status == 0 and set(result.lines) == {'warn imap.alert text="the disk is full"'}
+    assert result.status == 0 and set(result.lines) == {'warn imap.alert mailbox=onboarding text="the disk is full"'}
     moved(hostile)
 
 

@@ -9,11 +9,6 @@ from servers.hostile_imap import CLOSE, Folder, instead, items, replaced, say
 from servers.world import approval_mail
 
 
-def awaits(what):
-    """The program does not do this yet; the test says so when it does."""
-    return pytest.mark.xfail(strict=True, reason=what)
-
-
 def pair(name, value):
     """Another value of an item; None: without it."""
     def change(mail, pairs):
@@ -73,8 +68,7 @@ ODD_SELECT = {
 }
 
 
-@pytest.mark.parametrize("odd", [pytest.param(odd, marks=awaits("an alert is said at each EXAMINE") if odd == "an alert" else [])
-    for odd in ODD_SELECT])
+@pytest.mark.parametrize("odd", ODD_SELECT)
 def test_a_folder_that_counts_wrongly_is_read_all_the_same(hostile, oracle, odd):
     hostile.imap.twists["EXAMINE"] = ODD_SELECT[odd]
     fill(hostile)
@@ -83,6 +77,22 @@ def test_a_folder_that_counts_wrongly_is_read_all_the_same(hostile, oracle, odd)
         assert result.status == 0 and len(result.lines) <= 2, result
     assert sorted(announced(hostile)) == MSNS and hostile.events("evidence.added") == []
     unharmed(hostile, None)
+
+
+@pytest.mark.clock
+def test_an_alert_that_is_repeated_is_said_once_a_day(hostile):
+    """At each EXAMINE of each of two folders, in each pass; the login's is another one."""
+    hostile.imap.twists["EXAMINE"] = say(b"* NO [ALERT] 98% of the quota is used\r\n")
+    fill(hostile)
+    said = [one_pass(hostile).lines] + [later(hostile, hours=2).lines for _ in range(5)]
+    assert said == [['warn imap.alert mailbox=onboarding text="98% of the quota is used"'], [], [], [], [], []]
+    hostile.imap.twists["AUTHENTICATE"] = say(b"* OK [ALERT] the password expires soon\r\n")
+    assert [len(later(hostile, hours=2).lines) for _ in range(2)] == [1, 0]
+    assert len(later(hostile, hours=12).lines) == 1
+    for n in range(20):  # one that is always another
+        hostile.imap.twists["EXAMINE"] = say(b"* NO [ALERT] %d connections\r\n" % n)
+        said.append(later(hostile, hours=0.1).lines)
+    assert sum(map(len, said[6:])) == 8 and hostile.count("trouble", "cause LIKE 'alert:%'") == 10
 
 
 def test_uidnext_that_stays_behind_does_not_make_the_folder_anew_at_each_pass(hostile):

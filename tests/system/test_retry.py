@@ -162,4 +162,4 @@ def test_an_alert_in_the_middle_of_a_pass_is_shown(hostile):
     hostile.imap.twists["SEARCH"] = say(b"* OK [ALERT] the disk is nearly full\r\n")
     result = one_pass(hostile)
     assert result.status == 0
-    assert result.lines == ['warn imap.alert text="the disk is nearly full"']
+    assert result.lines == ['warn imap.alert mailbox=onboarding text="the disk is nearly full"']

@@ -351,7 +351,7 @@ def test_an_alert_of_a_server_that_idles_is_shown(hostile, watch, twist):
     world = hostile
     world.config["poll_interval"] = NEVER
     world.imap.twists["IDLE"] = twist
-    watch(world).wait_line('imap.alert text="the disk is full"')
+    watch(world).wait_line('imap.alert mailbox=onboarding text="the disk is full"')
 
 
 def test_a_mail_that_comes_while_another_folder_is_looked_into_is_announced(hostile, watch):
