@@ -116,7 +116,6 @@ struct work {
 	const char			*folder;
 	const struct epoch_row		*epoch;
 	bool				 opened, writable;
-	int				 alone, alone_failed;	/* mails tried alone so far */
 };
 
 /* What becomes of a row when its batch ends. */
@@ -360,39 +359,20 @@ batch_do(struct work *w, struct batch *b, struct err *e)
 	return 0;
 }
 
-/* A mail that failed often, unless too much of that was done in this pass. */
-static int
-alone_do(struct work *w, const struct after_do *what, struct action *x, struct err *e)
-{
-	struct batch one = {.what = what, .rows = {x}, .n = 1};
-	int64_t failed = w->af->failed;
-	int rc;
-
-	if (w->alone == ALONE_MAX || w->alone_failed == ALONE_FAILED || imap_broken(w->af->imap))
-		return 0;
-	rc = batch_do(w, &one, e);
-	w->alone++;
-	w->alone_failed += w->af->failed > failed;
-	return rc;
-}
-
-/* All of the list for which this is to be done, in as few batches as there can be. */
+/* All of the list for which this is to be done, in one batch: without what failed often. */
 static int
 word_do(struct work *w, const struct after_do *what, struct action *list, const bool *todo, size_t n,
     struct err *e)
 {
 	struct batch b = {.what = what};
-	int rc = 0;
 
-	for (size_t i = 0; i < n && rc == 0; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (!todo[i] || strcmp(w->af->conf->of[list[i].fate].word, what->word) != 0)
 			continue;
 		if (list[i].attempts < ALONE_AFTER || !is_tried(&list[i], what))
 			b.rows[b.n++] = &list[i];
-		else
-			rc = alone_do(w, what, &list[i], e);
 	}
-	return rc == 0 && b.n > 0 && !imap_broken(w->af->imap) ? batch_do(w, &b, e) : rc;
+	return b.n > 0 && !imap_broken(w->af->imap) ? batch_do(w, &b, e) : 0;
 }
 
 /* What needs no server: nothing is to be done to it, now or ever. todo[i]: the rest. */
@@ -443,6 +423,31 @@ chunk_do(struct work *w, struct action *list, size_t n, struct err *e)
 	return rc;
 }
 
+/* What failed often, each alone, when all else is done: some of it will fail again, and each costs some commands. */
+static int
+alone_do(struct work *w, struct err *e)
+{
+	const struct after_do *of = w->af->conf->of;
+	const int64_t failed = w->af->failed;
+	struct arena a = {0};
+	struct action *list = arena_array(&a, ALONE_MAX, sizeof(*list));
+	size_t n = 0;
+	int rc = action_tried(w->af->in->db, w->epoch->id, ALONE_AFTER, w->af->in->now_ms, &a, list, ALONE_MAX, &n, e);
+
+	for (size_t i = 0; i < n && rc == 0; i++) {
+		struct batch one = {.rows = {&list[i]}, .n = 1};
+
+		if (imap_broken(w->af->imap) || w->af->failed - failed >= ALONE_FAILED)
+			break;
+		if (list[i].fate >= AFTER_FATES || of[list[i].fate].how == AFTER_LEAVE)
+			continue;
+		one.what = &of[list[i].fate];
+		rc = batch_do(w, &one, e);
+	}
+	arena_free(&a);
+	return rc;
+}
+
 int
 after_folder(struct after *af, const char *folder, const struct epoch_row *epoch, struct err *e)
 {
@@ -462,7 +467,7 @@ after_folder(struct after *af, const char *folder, const struct epoch_row *epoch
 		}
 		arena_free(&a);
 	} while (rc == 0 && n > 0 && !imap_broken(af->imap));
-	return rc;
+	return rc == 0 && !imap_broken(af->imap) ? alone_do(&w, e) : rc;
 }
 
 int

@@ -16,18 +16,15 @@ action_acts(struct db *db, int64_t mailbox_id, bool acts, struct err *e)
 	return sql_write(db, SQL_ACTION_ACTS, ARGS(arg_int(mailbox_id), arg_int(acts)), e);
 }
 
-int
-action_due(struct db *db, int64_t epoch_id, uint32_t after, int64_t now_ms, struct arena *a, struct action *list,
-    size_t max, size_t *n, struct err *e)
+static int
+actions_read(struct db *db, enum sql which, const struct sql_arg *args, struct arena *a, struct action *list, size_t *n,
+    struct err *e)
 {
 	struct row r;
 	int got;
 
 	*n = 0;
-	if (sql_open(db, SQL_ACTION_DUE,
-		ARGS(arg_int(epoch_id), arg_int(now_ms), arg_int(DB_LONGEST_WAIT_MS), arg_int(after),
-		    arg_int((int64_t)max)),
-		&r, e) != 0)
+	if (sql_open(db, which, args, &r, e) != 0)
 		return -1;
 	while ((got = sql_next(&r, e)) == 1) {
 		struct action *x = &list[(*n)++];
@@ -44,6 +41,26 @@ action_due(struct db *db, int64_t epoch_id, uint32_t after, int64_t now_ms, stru
 		x->copy_from = (uint32_t)row_int(&r);
 	}
 	return got;
+}
+
+int
+action_due(struct db *db, int64_t epoch_id, uint32_t after, int64_t now_ms, struct arena *a, struct action *list,
+    size_t max, size_t *n, struct err *e)
+{
+	return actions_read(db, SQL_ACTION_DUE,
+	    ARGS(arg_int(epoch_id), arg_int(now_ms), arg_int(DB_LONGEST_WAIT_MS), arg_int(after),
+		arg_int((int64_t)max)),
+	    a, list, n, e);
+}
+
+int
+action_tried(struct db *db, int64_t epoch_id, int attempts, int64_t now_ms, struct arena *a, struct action *list,
+    size_t max, size_t *n, struct err *e)
+{
+	return actions_read(db, SQL_ACTION_TRIED,
+	    ARGS(arg_int(epoch_id), arg_int(now_ms), arg_int(DB_LONGEST_WAIT_MS), arg_int(attempts),
+		arg_int((int64_t)max)),
+	    a, list, n, e);
 }
 
 int

@@ -42,6 +42,9 @@ int	action_acts(struct db *, int64_t mailbox_id, bool acts, struct err *);
 /* Up to `max` due ones of an epoch above this UID, ascending. */
 int	action_due(struct db *, int64_t epoch_id, uint32_t after, int64_t now_ms, struct arena *, struct action *list,
 	    size_t max, size_t *n, struct err *);
+/* The same of those tried that often: what is due longest comes first, so that none waits for ever. */
+int	action_tried(struct db *, int64_t epoch_id, int attempts, int64_t now_ms, struct arena *, struct action *list,
+	    size_t max, size_t *n, struct err *);
 /* It is no longer due. `what` and `reason` may be NULL. */
 int	action_settle(struct db *, int64_t mail_id, enum action_state, const char *what, const char *reason,
 	    int64_t now_ms, struct err *);

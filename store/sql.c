@@ -173,6 +173,26 @@ const char sql_settings_write[] = "PRAGMA journal_mode = TRUNCATE; PRAGMA synchr
 	" (SELECT count(*) FROM attempt AS t WHERE t.delivery_id = d.id)" \
 	" FROM delivery AS d JOIN event AS v ON v.seq = d.event_seq"
 
+/*
+ * What a mail is, is decided by the one whose fate it inherited: see enum action_fate. ?1 epoch, ?2 now, ?3 the longest
+ * wait.
+ */
+#define ACTION_SELECT \
+	"SELECT a.mail_id, a.uid, CASE" \
+	" WHEN m.fate = 'pending' OR EXISTS (SELECT 1 FROM claim WHERE mail_id = o.id" \
+	"  AND state = 'awaiting-proof') THEN 3" \
+	" WHEN m.fate = 'ignored' THEN 2" \
+	" WHEN m.fate = 'oversize' OR EXISTS (SELECT 1 FROM claim WHERE mail_id = o.id" \
+	"  AND state IN ('held', 'disputed', 'unconfirmed')) THEN 1" \
+	" WHEN (m.fate = 'quarantined' OR EXISTS (SELECT 1 FROM message WHERE mail_id = o.id" \
+	"  AND trusted AND kind = '')) AND NOT EXISTS (SELECT 1 FROM review WHERE mail_id = o.id) THEN 1" \
+	" WHEN m.fate IN ('read', 'quarantined') THEN 0 ELSE 4 END," \
+	" a.what, a.attempts, a.missed, a.copied, a.copies, a.copy_validity, a.copy_from" \
+	" FROM action AS a JOIN mail AS m ON m.id = a.mail_id" \
+	" JOIN mail AS o ON o.id = coalesce(m.same_as, m.id)" \
+	" WHERE a.epoch_id = ?1 AND a.settled_ms IS NULL AND a.state = 'due'" \
+	" AND (a.next_ms <= ?2 OR a.next_ms > ?2 + ?3)"
+
 /* ---------------------------------------------------------------- the statements */
 
 const char *const sql_text[SQL_COUNT] = {
@@ -691,25 +711,8 @@ const char *const sql_text[SQL_COUNT] = {
 
 	/* -------- what is done on the server */
 	[SQL_ACTION_ACTS] = "UPDATE mailbox SET acts = ?2 WHERE id = ?1 AND acts <> ?2",
-	/*
-	 * What a mail is, is decided by the one whose fate it inherited: see enum action_fate. ?1 epoch, ?2 now,
-	 * ?3 the longest wait, ?4 above this UID, ?5 how many.
-	 */
-	[SQL_ACTION_DUE] =
-	    "SELECT a.mail_id, a.uid, CASE"
-	    " WHEN m.fate = 'pending' OR EXISTS (SELECT 1 FROM claim WHERE mail_id = o.id"
-	    "  AND state = 'awaiting-proof') THEN 3"
-	    " WHEN m.fate = 'ignored' THEN 2"
-	    " WHEN m.fate = 'oversize' OR EXISTS (SELECT 1 FROM claim WHERE mail_id = o.id"
-	    "  AND state IN ('held', 'disputed', 'unconfirmed')) THEN 1"
-	    " WHEN (m.fate = 'quarantined' OR EXISTS (SELECT 1 FROM message WHERE mail_id = o.id"
-	    "  AND trusted AND kind = '')) AND NOT EXISTS (SELECT 1 FROM review WHERE mail_id = o.id) THEN 1"
-	    " WHEN m.fate IN ('read', 'quarantined') THEN 0 ELSE 4 END,"
-	    " a.what, a.attempts, a.missed, a.copied, a.copies, a.copy_validity, a.copy_from"
-	    " FROM action AS a JOIN mail AS m ON m.id = a.mail_id"
-	    " JOIN mail AS o ON o.id = coalesce(m.same_as, m.id)"
-	    " WHERE a.epoch_id = ?1 AND a.settled_ms IS NULL AND a.state = 'due' AND a.uid > ?4"
-	    " AND (a.next_ms <= ?2 OR a.next_ms > ?2 + ?3) ORDER BY a.uid LIMIT ?5",
+	[SQL_ACTION_DUE] = ACTION_SELECT " AND a.uid > ?4 ORDER BY a.uid LIMIT ?5",
+	[SQL_ACTION_TRIED] = ACTION_SELECT " AND a.attempts >= ?4 ORDER BY a.next_ms, a.uid LIMIT ?5",
 	[SQL_ACTION_SETTLE] =
 	    "UPDATE action SET state = ?2, what = ?3, reason = ?4, next_ms = 0,"
 	    " settled_ms = CASE WHEN ?2 = 'waits' THEN NULL ELSE ?5 END WHERE mail_id = ?1",

@@ -1,7 +1,9 @@
 """Mails are moved and marked on servers that refuse, lie, stall and break off: each once, and no other mail is touched."""
+import time
+
 import pytest
 
-from ordeal import MAILS, MSNS, fill, hurried, later, one_pass, suffered, unheard
+from ordeal import DATE, MAILS, MSNS, fill, hurried, later, one_pass, suffered, unheard
 from servers.hostile_imap import BYE, CLOSE, HANG, Folder, cut, instead, replaced, say
 from servers.world import noise_mail
 
@@ -158,6 +160,25 @@ def test_a_mail_that_alone_is_refused_keeps_no_other_back(hostile):
         later(hostile)
     assert sorted(mail.raw for mail in hostile.imap.folders["Done"].mails[1:]) == sorted(MAILS[1:])
     moved(hostile)
+
+
+@pytest.mark.clock
+def test_mails_that_are_refused_for_ever_keep_none_behind_them_waiting_for_ever(hostile):
+    """Each alone, twenty failures in a pass: whoever waited longest comes first, also where a pass is rare."""
+    hostile.mailbox["after"] = {"ignored": "keyword:Noise"}
+    for n in range(30):
+        hostile.deliver(noise_mail(n), arrived=DATE)
+
+    def not_the_first(session, good):
+        uids = [mail.uid for _, mail in session.uids(session.line.split()[3])]
+        return instead(NO)(session, good) if min(uids) <= 25 else good()
+    hostile.imap.twists["STORE"] = not_the_first
+    hostile.began = time.time()
+    one_pass(hostile)
+    for _ in range(5):
+        later(hostile)
+    assert [mail.uid for mail in hostile.imap.folders["INBOX"].mails if "Noise" in mail.flags] == [26, 27, 28, 29, 30]
+    settled(hostile)
 
 
 @pytest.mark.clock
