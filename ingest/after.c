@@ -207,6 +207,7 @@ batch_settle(struct work *w, const struct batch *b, struct err *e)
 		rc = row_settle(w, b, i, &gone, e);
 	if (rc == 0 && gone > 0)
 		rc = action_fewer(w->af->in->db, w->epoch->id, gone, e);
+	w->af->moved += gone;
 	return work_commit(w, rc, e);
 }
 

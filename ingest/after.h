@@ -42,7 +42,7 @@ struct after {
 	struct imap		*imap;
 	const char		**folders;	/* on the wire, NULL-ended: those that are read */
 	/* out */
-	int64_t			 settled, failed;
+	int64_t			 settled, failed, moved;
 	struct err		 why;		/* the last failure */
 };
 /*

@@ -311,10 +311,14 @@ pass_after(struct mailbox *box, struct err *e)
 
 	for (int i = 0; i < box->n; i++)
 		names[i] = box->folders[i].name;
-	for (int i = 0; i < box->n && !imap_broken(box->imap); i++)
+	for (int i = 0; i < box->n && !imap_broken(box->imap); i++) {
+		const int64_t moved = af.moved;
+
 		if (mail_epoch(box->in->db, box->folders[i].id, NULL, &ep, e) == -1 ||
 		    (ep.id != 0 && after_folder(&af, names[i], &ep, e) == -1))
 			return -1;
+		box->folders[i].state.exists -= af.moved - moved;	/* no news for mailbox_wait() */
+	}
 	return after_end(&af, e);
 }
 

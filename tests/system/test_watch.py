@@ -354,6 +354,25 @@ def test_an_alert_of_a_server_that_idles_is_shown(hostile, watch, twist):
     watch(world).wait_line('imap.alert mailbox=onboarding text="the disk is full"')
 
 
+def test_what_it_moves_itself_is_no_news_and_makes_no_pass(hostile, watch):
+    world, asked = hostile, hostile.imap.asked
+    world.config["poll_interval"] = NEVER
+    world.mailbox["after"] = "move:Done"
+    running = watch(world)
+
+    def idles(begin):
+        deadline = time.monotonic() + SOON
+        while "IDLE" not in asked[begin:]:
+            assert time.monotonic() < deadline and running.process.poll() is None, running.text
+        return asked[begin:asked.index("IDLE", begin)]
+    idles(0)
+    begin = len(asked)
+    wait_announced(world, deliver(world))
+    said = idles(begin)
+    moved = next(n for n, line in enumerate(said) if line.startswith("UID MOVE"))
+    assert [line for line in said[moved:] if line.startswith("EXAMINE")] == ["EXAMINE INBOX"]
+
+
 def test_a_mail_that_comes_while_another_folder_is_looked_into_is_announced(hostile, watch):
     """Nothing tells of it: it is there when INBOX is opened to wait in. (The pass in which it comes found nothing.)"""
     world = hostile
