@@ -77,6 +77,7 @@ struct app {
 	int		 jobs;		/* mailboxes at once */
 	bool		 staying;	/* a worker of watch: a quiet pass is not worth a line */
 	int		 report;	/* and where it tells what it does */
+	int64_t		 away_ms;	/* clock_mono_ms() when it last said that the database is busy or full; 0: it is not */
 	bool		 api_fails, api_away;	/* as enrich met it: in part, as a whole */
 	struct management *api;		/* that it keeps from pass to pass; NULL: not yet asked */
 };
@@ -150,6 +151,13 @@ enum status	usage(const char *command, const char *, ...) __attribute__((format(
 int		app_lock(struct app *, enum status *);
 /* Logs an error as `event` and answers its status. */
 enum status	failed(const char *event, const struct err *);
+
+/*
+ * The same of a pass. A worker that stays says once that the database is held by another or its disk full, and again
+ * after six hours; app_well(), after a pass that had it, says that it is over.
+ */
+enum status	app_failed(struct app *, const char *event, const struct err *);
+void		app_well(struct app *);
 
 /* ---- output (output.c) */
 

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "cmd/cmd.h"
 #include "ingest/resolver.h"
+#include "store/event.h"
 
 enum {	/* what of the configuration, and what of the database */
 	NEED_CONF  = 1,		/* the whole configuration */
@@ -123,6 +124,28 @@ failed(const char *event, const struct err *e)
 {
 	log_error(event, "error", e->msg, NULL);
 	return status_of(e);
+}
+
+enum status
+app_failed(struct app *app, const char *event, const struct err *e)
+{
+	const int64_t	now_ms = clock_mono_ms();
+
+	if (!app->staying || e->what != ERR_STOPPED)
+		return failed(event, e);
+	if (app->away_ms == 0 || now_ms - app->away_ms >= TROUBLE_SAY_MS) {
+		app->away_ms = now_ms;
+		return failed(event, e);
+	}
+	return status_of(e);
+}
+
+void
+app_well(struct app *app)
+{
+	if (app->away_ms != 0)
+		log_warn("database.recovered", "database", app->set.database, NULL);
+	app->away_ms = 0;
 }
 
 enum status

@@ -52,12 +52,12 @@ enrich_part(struct app *app)
 		status = status_of(&e);
 		if (e.what == ERR_DATABASE || e.what == ERR_CONFIG || e.kind == ERR_FATAL ||
 		    (e.what == ERR_STOPPED && !stop_asked))	/* the API's own failures enrich_pass() tells */
-			log_error("enrich.failed", "error", e.msg, NULL);
+			app_failed(app, "enrich.failed", &e);
 		else if (status == STATUS_PARTLY && en.failing_ms < TROUBLE_LONG_MS)
 			status = STATUS_DONE;	/* a blip: the next pass asks again */
 	}
 	if (app->set.sender.accept_api && !app->api_fails && unproven_pass(&en, &e) == -1 && !stop_asked)
-		status = status_worse(status, failed("enrich.failed", &e));
+		status = status_worse(status, app_failed(app, "enrich.failed", &e));
 	(app->staying && en.asked == 0 ? log_debug : log_info)("enrich.done", "asked", log_num(en.asked).s, "confirmed", log_num(en.confirmed).s, "evidence",
 	    log_num(en.evidence).s, "pending", log_num(en.pending).s, "waiting", log_num(en.waiting).s,
 	    "refreshed", log_num(en.refreshed).s, "changed", log_num(en.changed).s, "gone", log_num(en.gone).s, NULL);
@@ -77,7 +77,7 @@ reconcile_part(struct app *app)
 	if (app->api_away)
 		return STATUS_DONE;	/* enrich said so */
 	if (reconcile_is_due(&rc, &due, &e) == -1)
-		return failed("reconcile.failed", &e);
+		return app_failed(app, "reconcile.failed", &e);
 	if (!due)
 		return STATUS_DONE;
 	if (reconcile_pass(&rc, &e) == -1) {
@@ -103,7 +103,7 @@ notify_part(struct app *app)
 	if (notify_pass(&no, &e) == -1) {
 		status = status_of(&e);
 		if (e.what != ERR_STOPPED || !stop_asked)
-			log_error("notify.failed", "error", e.msg, NULL);
+			app_failed(app, "notify.failed", &e);
 	}
 	(app->staying && no.events + no.delivered + no.failed == 0 ? log_debug : log_info)("notify.done", "events",
 	    log_num(no.events).s, "delivered", log_num(no.delivered).s, "failed", log_num(no.failed).s, "dead",
@@ -240,7 +240,7 @@ tell_pass(struct app *app, int64_t now_ms)
 	struct err	e;
 
 	if (alarm_days_over(app->db, now_ms, &e) == -1)
-		return failed("database.failed", &e);
+		return app_failed(app, "database.failed", &e);
 	status = enrich_part(app);
 	if (!stop_asked && app->db)
 		status = status_worse(status, reconcile_part(app));
@@ -283,6 +283,8 @@ tell_stay(struct app *app, int wake)
 		status = tell_pass(app, now_ms);
 		if (status == STATUS_DATABASE || status == STATUS_DEFECT)
 			break;		/* another process may have better luck */
+		if (status != STATUS_STOPPED)
+			app_well(app);
 		worker_report(app, REPORT_GOOD);
 		worker_pause(app, tell_idle_ms(app, now_ms), wake);
 		worker_pause(app, began_ms + TELL_GAP_MS - clock_mono_ms(), -1);

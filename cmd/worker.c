@@ -47,7 +47,7 @@ screen_hash(const struct settings *set, struct arena *a)
 
 /* The pass failed: remembered, told as mailbox.failing, and said on stderr when that is due. */
 static enum status
-pass_failed(struct db *db, const struct mailbox_conf *m, const struct err *why, int64_t now_ms)
+pass_failed(struct app *app, struct db *db, const struct mailbox_conf *m, const struct err *why, int64_t now_ms)
 {
 	const bool	at_once = why->what == ERR_LOGIN || why->what == ERR_CERT || why->what == ERR_CONFIG;
 	enum status	status = status_of(why);
@@ -60,7 +60,7 @@ pass_failed(struct db *db, const struct mailbox_conf *m, const struct err *why, 
 		return status;
 	}
 	if (event_failing(db, "mailbox", m->name, why->msg, at_once ? 0 : TROUBLE_LONG_MS, now_ms, &t, &e) == -1)
-		return failed("database.failed", &e);
+		return app_failed(app, "database.failed", &e);
 	if (t.say)
 		log_warn("mailbox.failing", "mailbox", m->name, "error", why->msg, "attempts",
 		    log_num(t.attempts).s, NULL);
@@ -84,10 +84,10 @@ pass_done(struct app *app, const struct mailbox_conf *m, const struct ingest *in
 	if (undone) {
 		err_set(&e, ERR_RETRY, "mails could not be fetched or read: they stay pending, and the next "
 		    "pass tries them again");
-		return status_worse(status, pass_failed(in->db, m, &e, in->now_ms));
+		return status_worse(status, pass_failed(app, in->db, m, &e, in->now_ms));
 	}
 	if (event_recovered(in->db, "mailbox", m->name, in->now_ms, &was, &e) == -1)
-		return failed("database.failed", &e);
+		return app_failed(app, "database.failed", &e);
 	if (was)
 		log_warn("mailbox.recovered", "mailbox", m->name, NULL);
 	return status;
@@ -103,7 +103,7 @@ worker_pass(struct app *app, const struct mailbox_conf *m, struct mailbox *box, 
 	*good = false;
 	readers_keys(in->readers, resolver_key, (const char *const *)app->set.net.dns);
 	if (reproof_pass(in, &e) == -1 || mailbox_pass(box, &undone, &e) == -1)
-		return pass_failed(in->db, m, &e, in->now_ms);
+		return pass_failed(app, in->db, m, &e, in->now_ms);
 	*good = true;
 	return pass_done(app, m, in, undone);
 }
@@ -183,11 +183,26 @@ worker_pause(struct app *app, int64_t ms, int wake)
 	}
 }
 
-/*
- * What stands between two passes: listening while there is a connection, else a pause. Counts failures in a row.
- */
+struct gap {
+	int	failures;	/* in a row */
+	int64_t	lost_ms;	/* clock_mono_ms() when it was last said that the connection went; 0: never */
+};
+
+/* Some servers end each connection that is silent for a minute: that is no change. */
 static void
-between(struct app *app, const struct mailbox_conf *m, struct mailbox *box, bool good, int *failures)
+lost_say(const struct mailbox_conf *m, struct gap *g, const struct err *e)
+{
+	const int64_t	now_ms = clock_mono_ms();
+	const bool	due = g->lost_ms == 0 || now_ms - g->lost_ms >= TROUBLE_SAY_MS;
+
+	(due ? log_info : log_debug)("mailbox.disconnected", "mailbox", m->name, "error", e->msg, NULL);
+	if (due)
+		g->lost_ms = now_ms;
+}
+
+/* What stands between two passes: listening while there is a connection, else a pause. */
+static void
+between(struct app *app, const struct mailbox_conf *m, struct mailbox *box, bool good, struct gap *g)
 {
 	int64_t		wait_ms = m->poll_ms;
 	uint32_t	chance;
@@ -195,29 +210,29 @@ between(struct app *app, const struct mailbox_conf *m, struct mailbox *box, bool
 
 	digest_random(&chance, sizeof chance);
 	if (!good)
-		wait_ms = mailbox_pause_ms(++*failures, chance, m->poll_ms);
+		wait_ms = mailbox_pause_ms(++g->failures, chance, m->poll_ms);
 	if (mailbox_wait(box, wait_ms, &e) == 0) {
-		*failures = good ? 0 : *failures;
+		g->failures = good ? 0 : g->failures;
 		return;
 	}
 	if (good) {
 		if (!stop_asked)
-			log_info("mailbox.disconnected", "mailbox", m->name, "error", e.msg, NULL);
-		if (++*failures == 1)	/* a connection that went while nothing was said is nothing odd */
+			lost_say(m, g, &e);
+		if (++g->failures == 1)	/* a connection that went while nothing was said is nothing odd */
 			return;
-		wait_ms = mailbox_pause_ms(*failures - 1, chance, m->poll_ms);
+		wait_ms = mailbox_pause_ms(g->failures - 1, chance, m->poll_ms);
 	}
 	worker_pause(app, wait_ms, -1);
 }
 
 /* A mailbox whose worker keeps dying is in trouble like one whose server is away: someone must hear of it. */
 static void
-death_tell(struct db *db, const struct mailbox_conf *m, const char *died)
+death_tell(struct app *app, struct db *db, const struct mailbox_conf *m, const char *died)
 {
 	struct err	e;
 
 	err_set(&e, ERR_RETRY, "its process %s, and again", died);
-	pass_failed(db, m, &e, clock_now_ms());
+	pass_failed(app, db, m, &e, clock_now_ms());
 }
 
 enum status
@@ -227,14 +242,14 @@ worker_stay(struct app *app, const struct mailbox_conf *m, const char *died)
 	struct ingest	fresh = ingest_of(app, m), in = fresh;
 	struct mailbox	*box = mailbox_open(m, &in);
 	enum status	status = STATUS_DONE;
-	int		failures = 0;
+	struct gap	gap = {0};
 	struct err	e;
 	bool		good;
 
 	if (db_open(app->set.database, DB_WRITE, &fresh.db, &e) == -1)
 		status = failed("database.failed", &e);
 	else if (died)
-		death_tell(fresh.db, m, died);
+		death_tell(app, fresh.db, m, died);
 	while (fresh.db && !stop_asked) {
 		const int64_t began_ms = clock_mono_ms();
 
@@ -243,8 +258,10 @@ worker_stay(struct app *app, const struct mailbox_conf *m, const char *died)
 		status = worker_readers_pass(app, m, &setup, box, &in, &good);
 		if (status == STATUS_DATABASE || status == STATUS_DEFECT)
 			break;		/* another process may have better luck */
+		if (good && status != STATUS_STOPPED)
+			app_well(app);
 		worker_report(app, good ? REPORT_GOOD : REPORT_FAILED);
-		between(app, m, box, good, &failures);
+		between(app, m, box, good, &gap);
 		worker_pause(app, began_ms + WORKER_GAP_MS - clock_mono_ms(), -1);
 	}
 	mailbox_close(box);

@@ -354,6 +354,38 @@ def test_an_alert_of_a_server_that_idles_is_shown(hostile, watch, twist):
     watch(world).wait_line('imap.alert mailbox=onboarding text="the disk is full"')
 
 
+def asked_for(world, running, what, count):
+    deadline = time.monotonic() + SOON
+    while world.imap.asked.count(what) < count:
+        assert time.monotonic() < deadline and running.process.poll() is None, running.text
+
+
+def test_a_database_that_another_holds_is_said_once_and_its_end_once(hostile, watch):
+    world = hostile
+    world.config["poll_interval"] = "1s"
+    running = watch(world)
+    asked_for(world, running, "IDLE", 1)
+    other = sqlite3.connect(world.database, isolation_level=None, timeout=SOON)
+    other.execute("BEGIN IMMEDIATE")
+    passes = world.imap.asked.count("EXAMINE INBOX")
+    asked_for(world, running, "EXAMINE INBOX", passes + 5)  # two in each pass, which waits five seconds
+    said = [line.split()[1] for line in running.lines if "busy" in line]
+    assert "database.failed" in said and len(said) == len(set(said)), running.text  # each process for itself
+    other.execute("ROLLBACK")
+    running.wait_line("database.recovered")
+    wait_announced(world, deliver(world))
+    assert sum("busy" in line for line in running.lines) == len(said), running.text
+
+
+def test_a_server_that_ends_each_silent_connection_is_no_news_at_each_poll(hostile, watch):
+    world = hostile
+    world.config["poll_interval"] = "1s"
+    world.imap.twists["IDLE"] = instead(b"+ idling\r\n", CLOSE)
+    running = watch(world)
+    asked_for(world, running, "IDLE", 5)
+    assert sum("mailbox.disconnected" in line for line in running.lines) == 1, running.text
+
+
 def test_what_it_moves_itself_is_no_news_and_makes_no_pass(hostile, watch):
     world, asked = hostile, hostile.imap.asked
     world.config["poll_interval"] = NEVER
