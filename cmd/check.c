@@ -1,8 +1,10 @@
 /* check: the configuration, the secrets it names, the rules and the sandbox; the network only with --online. */
 #include <errno.h>
 #include <getopt.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -178,6 +180,22 @@ check_database(struct check *c)
 		problem(c, arena_printf(&c->app->arena, "database: folder %s", folder), strerror(errno));
 }
 
+/* Root may read and write anything: of the account that the program will run as, this says nothing. */
+static void
+warn_root(struct check *c)
+{
+	const char	*folder = folder_of(&c->app->arena, c->app->set.database);
+	const struct passwd *owner;
+	struct stat	 st;
+
+	if (geteuid() != 0 || stat(folder, &st) == -1)
+		return;
+	owner = getpwuid(st.st_uid);
+	printf("%s: checked as root: whether another account may read the secrets and write into %s (of %s) is not known: if"
+	    " approvals runs as one, say `sudo -u ACCOUNT approvals check`\n", c->app->set.path, folder,
+	    owner ? owner->pw_name : arena_printf(&c->app->arena, "uid %u", st.st_uid));
+}
+
 int
 check_named(struct app *app)
 {
@@ -241,5 +259,6 @@ cmd_check(struct app *app, int argc, char **argv)
 	    app->set.mailbox_count == 1 ? "" : "es", app->set.routes.endpoint_count,
 	    app->set.routes.endpoint_count == 1 ? "" : "s", app->set.routes.route_count,
 	    app->set.routes.route_count == 1 ? "" : "s");
+	warn_root(&c);
 	return STATUS_DONE;
 }

@@ -131,6 +131,15 @@ def test_a_folder_that_is_not_there_is_status_10_and_one_line_that_says_what_to_
     assert result.err.startswith("error database.failed") and "make its folder" in result.err
 
 
+@pytest.mark.skipif(os.getuid() != 0, reason="only root is told")
+def test_check_by_root_does_not_say_that_another_account_can_write(world):
+    """Root can write anywhere: access(2) says yes, whoever will run it."""
+    os.chown(world.dir, 65534, -1)
+    result = world.run("check")
+    assert result.status == 0 and result.err == ""
+    assert "checked as root" in result.out and f"into {world.dir}/ (of nobody) is not known" in result.out
+
+
 def test_a_quiet_pass_prints_nothing_at_all(world):
     world.know("123456", "987654325")
     world.deliver(approval_mail("123456"))
