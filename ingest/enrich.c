@@ -7,6 +7,7 @@
 #include "ingest/enrich.h"
 #include "ingest/hands.h"
 #include "ingest/settle.h"
+#include "store/answer.h"
 #include "store/approval.h"
 #include "store/budget.h"
 #include "store/event.h"
@@ -19,7 +20,6 @@
 #define LOOK_QUESTIONS		2	/* about a claim at most: the sales unit, and the merchant or its units */
 #define ENRICH_TELL_MS		(4 * CLOCK_HOUR)	/* claim.pending is told after this */
 #define ENRICH_LOOK		1000	/* pending claims looked at in a pass, to tell of them */
-#define ENRICH_MAX_LIMIT_MS	CLOCK_HOUR	/* of a Retry-After that we keep */
 
 /* ---- one claim's transaction */
 
@@ -439,7 +439,8 @@ approvals_put_off(struct enrich *en, int64_t next_ms, struct err *e)
 {
 	if (db_begin(en->db, e) == -1)
 		return -1;
-	if (approval_put_off(en->db, en->now_ms, next_ms, e) == 0)
+	if (answer_wish_set(en->db, next_ms - en->now_ms, en->now_ms, e) == 0 &&
+	    approval_put_off(en->db, en->now_ms, next_ms, e) == 0)
 		return commit(en->db, e);
 	db_rollback(en->db);
 	return -1;
@@ -452,7 +453,7 @@ due_put_off(struct enrich *en, int64_t wait_ms, struct err *e)
 	int64_t	ids[ENRICH_BATCH], next_ms;
 	int	n;
 
-	next_ms = en->now_ms + (wait_ms < ENRICH_MAX_LIMIT_MS ? wait_ms : ENRICH_MAX_LIMIT_MS);
+	next_ms = en->now_ms + (wait_ms < ANSWER_WISH_MS ? wait_ms : ANSWER_WISH_MS);
 	if (next_ms <= en->now_ms)
 		return 0;
 	if (approvals_put_off(en, next_ms, e) == -1)
@@ -572,10 +573,12 @@ int
 enrich_pass(struct enrich *en, struct err *e)
 {
 	struct pass	p = {.en = en, .began_ms = clock_mono_ms()};
-	int		rc;
+	int64_t		wish_ms = 0;
+	int		rc = answer_wish(en->db, en->now_ms, &wish_ms, e);
 
 	p.answered_last = &p.answered;
-	rc = pass_ask(&p, e);
+	if (rc == 0 && (wish_ms == 0 || en->conf->none))
+		rc = pass_ask(&p, e);
 	if (rc == -1 && p.asked_count > 0 && en->keep != NULL)
 		*en->keep = NULL;	/* it holds questions that are going */
 	if (rc == -1 && p.asked_count > 0) {

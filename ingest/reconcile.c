@@ -7,6 +7,7 @@
 #include "ingest/decide.h"
 #include "ingest/reconcile.h"
 #include "ingest/refresh.h"
+#include "store/answer.h"
 #include "store/approval.h"
 #include "store/event.h"
 
@@ -61,6 +62,7 @@ struct pass {
 	int64_t			 began_ms;	/* monotonic */
 	bool			 failed;	/* a question went unanswered: `why` */
 	bool			 away;		/* and so would all */
+	int64_t			 wish_ms;	/* Retry-After; 0: none */
 	struct err		 why;
 };
 
@@ -71,6 +73,8 @@ answer_failed(struct pass *p, const struct question *q)
 		p->why = q->why;
 	p->failed = true;
 	p->away = p->away || q->away;
+	if (q->away && q->retry_after_ms > p->wish_ms)
+		p->wish_ms = q->retry_after_ms;
 }
 
 /* True if it was answered. */
@@ -609,13 +613,16 @@ reconcile_is_due(struct reconcile *rc, bool *due, struct err *e)
 	struct unit_times	 t;
 	struct arena		 a = {0};
 	struct unit_row		*rows;
+	int64_t			 wish_ms;
 	int			 n = 0, result = 0;
 
 	*due = false;
 	if (rc->api->none || rc->conf->none)
 		return 0;
-	if (unit_times(rc->db, &t, e) == -1)
+	if (answer_wish(rc->db, rc->now_ms, &wish_ms, e) == -1 || unit_times(rc->db, &t, e) == -1)
 		return -1;
+	if (wish_ms > 0)
+		return 0;
 	*due = lists_are_due(rc, &t);
 	if (!*due)
 		result = unit_due(rc->db, t.listed_ms, rc->now_ms - RECONCILE_MISSING_MS,
@@ -639,6 +646,19 @@ trouble_over(struct reconcile *rc, const char *name, struct err *e)
 	return 0;
 }
 
+static int
+wish_keep(struct pass *p, struct err *e)
+{
+	if (p->wish_ms == 0)
+		return 0;
+	if (db_begin(p->rc->db, e) == -1)
+		return -1;
+	if (answer_wish_set(p->rc->db, p->wish_ms, p->rc->now_ms, e) == 0)
+		return db_commit(p->rc->db, e);
+	db_rollback(p->rc->db);
+	return -1;
+}
+
 /* As enrich's: what concerns the API as a whole has one name for both. */
 static int
 pass_end(struct pass *p, struct err *e)
@@ -653,6 +673,8 @@ pass_end(struct pass *p, struct err *e)
 			return -1;
 		return rc->others_fail ? 0 : trouble_over(rc, "management", e);
 	}
+	if (wish_keep(p, e) == -1)
+		return -1;
 	if (rc->command) {
 		*e = p->why;
 		return -1;

@@ -2,6 +2,7 @@
 
 #include "base/json.h"
 #include "ingest/unproven.h"
+#include "store/answer.h"
 #include "store/approval.h"
 #include "store/budget.h"
 #include "store/unit.h"
@@ -125,14 +126,14 @@ unproven_pass(struct enrich *en, struct err *e)
 	struct unit_times	t;
 	struct enrich		alone = *en;	/* its client of the API is not the pass's */
 	struct look		look;
-	int64_t			ids[CLAIM_UNPROVEN_MAX], worth[CLAIM_UNPROVEN_MAX];
+	int64_t			ids[CLAIM_UNPROVEN_MAX], worth[CLAIM_UNPROVEN_MAX], wish_ms;
 	int			n, count;
 
 	if (en->conf->none)
 		return 0;
-	if (unit_times(en->db, &t, e) == -1)
+	if (unit_times(en->db, &t, e) == -1 || answer_wish(en->db, en->now_ms, &wish_ms, e) == -1)
 		return -1;
-	if (t.baseline_ms == 0)
+	if (t.baseline_ms == 0 || wish_ms > 0)
 		return 0;
 	if (claim_unproven(en->db, en->now_ms, t.baseline_ms, ids, COUNT(ids), &n, e) == -1)
 		return -1;

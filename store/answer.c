@@ -1,5 +1,12 @@
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
 #include "store/answer.h"
 #include "store/sql.h"
+
+#define NOTE_WISH	"api-wish"
+#define TIME_TEXT	24	/* of 64 bits in decimal */
 
 int
 answer_add(struct db *db, const char *ref, const char *answer, const char *said, int64_t now_ms,
@@ -37,4 +44,27 @@ answer_list_of(struct db *db, const char *ref, struct json **list, struct err *e
 	}
 	arena_free(&a);
 	return got;
+}
+
+int
+answer_wish(struct db *db, int64_t now_ms, int64_t *ms, struct err *e)
+{
+	struct arena a = {0};
+	const char *text = NULL;
+	int rc = db_note(db, NOTE_WISH, &a, &text, e);
+
+	*ms = (text != NULL ? strtoll(text, NULL, 10) : 0) - now_ms;
+	if (*ms < 0 || *ms > ANSWER_WISH_MS)
+		*ms = 0;
+	arena_free(&a);
+	return rc;
+}
+
+int
+answer_wish_set(struct db *db, int64_t ms, int64_t now_ms, struct err *e)
+{
+	char text[TIME_TEXT];
+
+	snprintf(text, sizeof(text), "%" PRId64, now_ms + (ms < ANSWER_WISH_MS ? ms : ANSWER_WISH_MS));
+	return db_note_set(db, NOTE_WISH, text, e);
 }

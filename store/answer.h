@@ -15,4 +15,12 @@ int	answer_add(struct db *, const char *ref, const char *answer, const char *sai
 /* Array, oldest first, of {"answer", "first_at", "last_at", "times", "said": {...}}. */
 int	answer_list_of(struct db *, const char *ref, struct json **, struct err *);
 
+/*
+ * How long the API wishes to be left alone (Retry-After), for whoever would ask next: other passes, other parts. Set in
+ * the caller's transaction; *ms is 0 when it has passed. A clock that went back ends it after ANSWER_WISH_MS at most.
+ */
+#define ANSWER_WISH_MS	INT64_C(3600000)	/* of a longer wish */
+int	answer_wish(struct db *, int64_t now_ms, int64_t *ms, struct err *);
+int	answer_wish_set(struct db *, int64_t ms, int64_t now_ms, struct err *);
+
 #endif

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from servers import web
+from servers import management, web
 from servers.world import approval_mail
 
 HOUR, DAY = 3600, 86400
@@ -270,6 +270,28 @@ def test_keys_of_a_merchant_ask_for_no_orders(world):
     for minutes in (0, 31, 400):
         assert world.run("run", at=NOW + 60 * minutes).err == ""
     assert (asked(world, LIST), asked(world, ORDERS)) == (2, 0) and world.events("api.failing") == []
+
+
+@pytest.mark.parametrize("first", ["enrich", "reconcile"])
+def test_who_is_asked_to_wait_asks_nothing_in_no_part_of_a_later_pass(partner, first):
+    """120 seconds, said to one part; the other has something to ask a minute later."""
+    partner.know("123456", ORG)
+    partner.know("123457", ORG)
+    if first == "enrich":
+        partner.config["reconcile"] = "none"
+        partner.deliver(approval_mail("123456", date=NOW))
+    partner.api.fault = management.LIMITED
+    partner.run("run", at=NOW)
+    partner.api.fault, before = None, asked(partner)
+    partner.config["reconcile"] = {"every": "6h"}
+    partner.config["sender"]["accept"] = ["dkim", "authentication-results", "api"]
+    partner.deliver(approval_mail("123457", date=NOW))
+    partner.know("123458", ORG)
+    partner.deliver(approval_mail("123458", date=NOW, proven=False))
+    assert partner.run("run", at=NOW + 60).err == ""
+    assert asked(partner) == before and partner.received("approval.confirmed") == []
+    partner.run("run", at=NOW + 150)
+    assert asked(partner, LIST) > 1 and "123457" in [b["data"]["msn"] for b in partner.received("approval.confirmed")]
 
 
 # ---- product orders

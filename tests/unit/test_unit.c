@@ -2,6 +2,7 @@
 
 #include "ingest/reconcile.h"
 #include "ingest/unproven.h"
+#include "store/answer.h"
 #include "store/unit.h"
 
 #define LATER (NOW + 3600000)
@@ -198,6 +199,29 @@ settings_of_reconcile_have_defaults_and_bounds(void **state)
 	}
 }
 
+static int64_t
+wish(struct fixture *f, int64_t now_ms)
+{
+	int64_t ms;
+
+	OK(answer_wish(f->db, now_ms, &ms, &f->e));
+	return ms;
+}
+
+static void
+a_wish_to_be_left_alone_ends_by_itself_also_when_the_clock_goes_back(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_int_equal(wish(f, NOW), 0);
+	OK(db_begin(f->db, &f->e));
+	OK(answer_wish_set(f->db, 99 * ANSWER_WISH_MS, NOW, &f->e));
+	OK(db_commit(f->db, &f->e));
+	assert_int_equal(wish(f, NOW + 1), ANSWER_WISH_MS - 1);
+	assert_int_equal(wish(f, NOW + ANSWER_WISH_MS), 0);
+	assert_int_equal(wish(f, NOW - 1), 0);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_open, fixture_close)
 
 int
@@ -206,6 +230,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_unit_of_the_baseline_is_missing_but_never_due),
 		TEST(a_new_unit_is_due_until_it_is_told_and_then_only_to_be_recorded),
+		TEST(a_wish_to_be_left_alone_ends_by_itself_also_when_the_clock_goes_back),
 		TEST(a_number_without_its_leading_zeros_is_the_same_unit),
 		TEST(a_forgotten_unit_is_not_brought_back),
 		TEST(a_unit_is_fresh_only_after_a_baseline_and_before_a_list_showed_it),
