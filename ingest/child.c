@@ -61,6 +61,13 @@ child_reap(struct child *c, long *peak_kb)
 }
 
 void
+child_hang_up(struct child *c)
+{
+	if (c->pid != 0)
+		shutdown(c->fd, SHUT_WR);
+}
+
+void
 child_stop(struct child *c)
 {
 	if (c->pid == 0)
@@ -252,23 +259,6 @@ child_has_spoken(const struct child *c)
 	char byte;
 
 	return recv(c->fd, &byte, 1, MSG_PEEK | MSG_DONTWAIT) > 0;
-}
-
-enum outcome
-child_exchange(struct child *c, enum frame_type type, struct span payload, struct arena *a,
-    enum frame_type *answer, struct span *text, int64_t wall_ms, struct loss *l)
-{
-	int64_t		deadline_ms = clock_mono_ms() + wall_ms;
-	struct err	e;
-
-	child_allow(c);
-	if (child_send(c, type, payload, deadline_ms) == 0) {
-		if (frame_recv(c->fd, deadline_ms, READING_MAX_ANSWER, a, answer, text, &e) == 0)
-			return ANSWERED;
-		if (e.kind == ERR_REJECT)
-			return child_kill(c, l, LOSS_CRASH, "answered garbage");
-	}
-	return child_lost(c, clock_mono_ms() >= deadline_ms, l);
 }
 
 /* ---- the start of a child */

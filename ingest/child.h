@@ -47,6 +47,7 @@ struct loss {
 enum outcome { ANSWERED, LOST, FAILED };
 
 int	child_fork(const char *program, struct child *, struct err *);
+void	child_hang_up(struct child *);	/* it is asked nothing more: child_stop() follows */
 void	child_stop(struct child *);	/* waits for its end, and forgets it; fine if it is not running */
 /* Its stream ended, or it is late. LOST, and it is gone. */
 enum outcome	child_lost(struct child *, bool late, struct loss *);
@@ -59,9 +60,6 @@ void	child_allow(struct child *);
 bool	child_has_spoken(const struct child *);
 void	child_head(enum frame_type, size_t n, char head[CHILD_HEAD]);	/* of a frame with n bytes of payload */
 int	child_send(struct child *, enum frame_type, struct span payload, int64_t deadline_ms);
-/* One question, and its answer is waited for. */
-enum outcome	child_exchange(struct child *, enum frame_type, struct span payload, struct arena *,
-		    enum frame_type *answer, struct span *text, int64_t wall_ms, struct loss *);
 /* What a child says, for a message: it may be lying, so printable ASCII only. */
 const char	*child_words(struct span, struct arena *);
 

@@ -113,6 +113,7 @@ on_header(void *arg, const struct imap_item *item)
 	struct chunk *c = arg;
 	struct arrival *m = arrival_of(c, item->uid);
 
+	reader_work(c->box->in->readers);
 	if (m == NULL)
 		return;
 	if (m->size_bytes == -1)
@@ -217,6 +218,8 @@ chunk_headers(struct mailbox *box, struct chunk *c, struct err *e)
 
 	for (size_t i = 0; i < c->n; i++)
 		uids[i] = c->mails[i].uid;
+	if (c->n == CHUNK_MAILS)
+		reader_warm(box->in->readers);
 	if (round_end(box, &r, imap_headers(box->imap, uids, c->n, on_header, c, e), e) == -1 ||
 	    chunk_screen(box, c, e) == -1)
 		return -1;

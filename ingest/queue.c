@@ -17,42 +17,71 @@
 
 /* ---- the start of a child */
 
-/* Its own crash at this point is no mail's fault. */
-enum outcome
-queue_start(struct readers *r, enum which w, struct slot *s, struct loss *l, struct arena_buf *said, struct err *e)
+/* The child gets its settings, and answers when it is locked in: what it is asked until then waits in its pipe. */
+static int
+start_send(struct readers *r, enum which w, struct child *c, bool check, struct err *e)
 {
 	struct reading_setup	setup = *r->setup;
-	struct child		*c = &s->child;
 	struct arena		a = {0};
-	struct span		text = {0};
-	enum frame_type		type = FRAME_REFUSED;
-	enum outcome		got;
 
 	setup.role = w == CHILD_PROVER ? ROLE_PROVER : ROLE_READER;
-	setup.check = said != NULL;
-	s->input_n = 0;
+	setup.check = check;
 	if (child_fork(r->program, c, e) != 0)
-		return FAILED;
-	got = child_exchange(c, FRAME_SETUP, setup_encode(&setup, &a), &a, &type, &text,
-	    QUEUE_START_MS, l);
-	if (got == ANSWERED && said != NULL)
-		arena_put(said, text.p, text.n);
-	if (got == ANSWERED && type == FRAME_REFUSED) {
-		err_what(e, ERR_FATAL, ERR_CONFIG, "%.*s",
-		    (int)(text.n < sizeof e->msg ? text.n : sizeof e->msg), text.p);
-		child_stop(c);
-		got = FAILED;
-	} else if (got == ANSWERED && type != FRAME_READY) {
-		got = child_kill(c, l, LOSS_CRASH, "answered garbage");
-	}
-	if (got == LOST && l->kind == LOSS_LATE)
-		l->kind = LOSS_MEMORY;
-	if (got == LOST && l->kind == LOSS_CRASH) {
-		err_set(e, ERR_FATAL, "%s %s at its start", r->program, l->how);
-		got = FAILED;
-	}
+		return -1;
+	child_allow(c);
+	/* one that does not take them is gone, or late: that is heard of where its answer is */
+	child_send(c, FRAME_SETUP, setup_encode(&setup, &a), clock_mono_ms() + QUEUE_START_MS);
 	arena_free(&a);
-	return got;
+	return 0;
+}
+
+/* Its first answer. */
+static enum outcome
+start_answer(struct child *c, enum frame_type type, struct span text, struct loss *l, struct err *e)
+{
+	if (type == FRAME_READY)
+		return ANSWERED;
+	if (type != FRAME_REFUSED)
+		return child_kill(c, l, LOSS_CRASH, "answered garbage");
+	err_what(e, ERR_FATAL, ERR_CONFIG, "%.*s", (int)(text.n < sizeof e->msg ? text.n : sizeof e->msg), text.p);
+	child_stop(c);
+	return FAILED;
+}
+
+/* It went before it was ready. Its own crash is then no mail's fault. */
+static enum outcome
+start_lost(const struct readers *r, struct loss *l, struct err *e)
+{
+	if (l->kind == LOSS_LATE)
+		l->kind = LOSS_MEMORY;
+	if (l->kind != LOSS_CRASH)
+		return LOST;
+	err_set(e, ERR_FATAL, "%s %s at its start", r->program, l->how);
+	return FAILED;
+}
+
+enum outcome
+queue_try(struct readers *r, enum which w, struct child *c, struct loss *l, struct arena_buf *said, struct err *e)
+{
+	struct arena	a = {0};
+	struct span	text = {0};
+	enum frame_type	type;
+	enum outcome	got;
+	struct err	why;
+	int64_t		deadline_ms = clock_mono_ms() + QUEUE_START_MS;
+
+	if (start_send(r, w, c, said != NULL, e) != 0)
+		return FAILED;
+	if (frame_recv(c->fd, deadline_ms, READING_MAX_ANSWER, &a, &type, &text, &why) == 0)
+		got = start_answer(c, type, text, l, e);
+	else if (why.kind == ERR_REJECT)
+		got = child_kill(c, l, LOSS_CRASH, "answered garbage");
+	else
+		got = child_lost(c, clock_mono_ms() >= deadline_ms, l);
+	if (said != NULL)
+		arena_put(said, text.p, text.n);
+	arena_free(&a);
+	return got == LOST ? start_lost(r, l, e) : got;
 }
 
 /* ---- lines */
@@ -98,17 +127,43 @@ lost_twice(enum which w, const struct loss *first, const struct loss *again, str
 	return err_set(e, ERR_REJECT, "the %s %s, then %s", who, first->how, again->how);
 }
 
-/* The child is gone. Who was not answered is asked again; the oldest had it in hand when it went. */
-static void
-slot_lost(struct readers *r, struct slot *s, const struct loss *l)
+/* What it was asked goes back to the line, but for the oldest, which it had in hand. NULL: none. */
+static struct task *
+slot_empty(struct readers *r, struct slot *s)
 {
-	struct task	*t = s->asked[0];
-	struct err	 e;
+	struct task *t = s->n > 0 ? s->asked[0] : NULL;
 
 	while (s->n > 1)
 		line_first(r, s->asked[--s->n]);
 	s->n = s->sent = 0;
 	s->sent_bytes = s->input_n = 0;
+	s->starting = false;
+	return t;
+}
+
+static void
+slot_failed(struct readers *r, struct slot *s, const struct err *e)
+{
+	struct task *t = slot_empty(r, s);
+
+	if (t != NULL)
+		task_end(r, t, -1, e);
+}
+
+/* The child is gone. Who was not answered is asked again; the oldest may be to blame. */
+static void
+slot_lost(struct readers *r, struct slot *s, struct loss *l)
+{
+	struct task	*t;
+	struct err	 e;
+
+	if (s->starting && start_lost(r, l, &e) == FAILED) {
+		slot_failed(r, s, &e);
+		return;
+	}
+	t = slot_empty(r, s);
+	if (t == NULL)
+		return;
 	if (t->lost) {
 		lost_twice(t->which, &t->first, l, &e);
 		task_end(r, t, -1, &e);
@@ -119,6 +174,16 @@ slot_lost(struct readers *r, struct slot *s, const struct loss *l)
 	t->keys = 0;
 	t->key_name = NULL;
 	line_first(r, t);
+}
+
+/* Its questions, if there are any, are forgotten. */
+static void
+slot_stop(struct slot *s)
+{
+	child_stop(&s->child);
+	s->n = s->sent = 0;
+	s->sent_bytes = s->input_n = 0;
+	s->starting = false;
 }
 
 /* ---- keys that the prover asks for */
@@ -238,19 +303,33 @@ slot_answer(struct readers *r, struct slot *s, enum frame_type type, struct span
 	return ANSWERED;
 }
 
-/* All whole answers that have come. */
+/* The child is locked in, and begins with the oldest of what it was asked. */
 static enum outcome
-slot_answers(struct readers *r, struct slot *s, struct loss *l)
+slot_started(struct slot *s, enum frame_type type, struct span text, struct loss *l, struct err *e)
+{
+	enum outcome got = start_answer(&s->child, type, text, l, e);
+
+	if (got == ANSWERED) {
+		s->starting = false;
+		if (s->n > 0)
+			slot_begin(s);
+	}
+	return got;
+}
+
+/* All whole answers that have come. FAILED: `e` says. */
+static enum outcome
+slot_answers(struct readers *r, struct slot *s, struct loss *l, struct err *e)
 {
 	struct span	have = {s->input, s->input_n}, text;
 	enum outcome	got = ANSWERED;
 	enum frame_type	type;
-	struct err	e;
 	int		cut = 0;
 
-	while (got == ANSWERED && s->n > 0 && (cut = frame_cut(&have, READING_MAX_ANSWER, &type, &text, &e)) == 1)
-		got = slot_answer(r, s, type, text, l);
-	if (got == ANSWERED && s->n > 0 && cut == -1)
+	while (got == ANSWERED && (s->n > 0 || s->starting) &&
+	    (cut = frame_cut(&have, READING_MAX_ANSWER, &type, &text, e)) == 1)
+		got = s->starting ? slot_started(s, type, text, l, e) : slot_answer(r, s, type, text, l);
+	if (got == ANSWERED && (s->n > 0 || s->starting) && cut == -1)
 		got = child_kill(&s->child, l, LOSS_CRASH, "answered garbage");
 	else if (got == ANSWERED && s->n == 0 && have.n > 0 && s->child.pid != 0)
 		child_stop(&s->child);	/* it spoke unasked: who is asked next gets another */
@@ -266,7 +345,9 @@ static void
 slot_hear(struct readers *r, struct slot *s)
 {
 	struct loss	l;
-	ssize_t		got;
+	struct err	e;
+	ssize_t		n;
+	enum outcome	got;
 
 	if (s->input_n == s->input_max) {
 		s->input_max = s->input_max == 0 ? QUEUE_INPUT : 2 * s->input_max;
@@ -274,13 +355,16 @@ slot_hear(struct readers *r, struct slot *s)
 		if (s->input == NULL)
 			arena_no_memory();
 	}
-	got = recv(s->child.fd, s->input + s->input_n, s->input_max - s->input_n, MSG_DONTWAIT);
-	if (got < 0 && (errno == EAGAIN || errno == EINTR))
+	n = recv(s->child.fd, s->input + s->input_n, s->input_max - s->input_n, MSG_DONTWAIT);
+	if (n < 0 && (errno == EAGAIN || errno == EINTR))
 		return;
-	if (got > 0)
-		s->input_n += (size_t)got;
-	if ((got > 0 ? slot_answers(r, s, &l) : child_lost(&s->child, false, &l)) == LOST)
+	if (n > 0)
+		s->input_n += (size_t)n;
+	got = n > 0 ? slot_answers(r, s, &l, &e) : child_lost(&s->child, false, &l);
+	if (got == LOST)
 		slot_lost(r, s, &l);
+	if (got == FAILED)
+		slot_failed(r, s, &e);
 }
 
 /* ---- who is asked */
@@ -314,31 +398,37 @@ slot_for(struct readers *r, const struct task *t)
 	return best;
 }
 
+static int
+slot_start(struct readers *r, enum which w, struct slot *s, struct err *e)
+{
+	s->input_n = 0;
+	s->deadline_ms = clock_mono_ms() + QUEUE_START_MS;
+	s->starting = start_send(r, w, &s->child, false, e) == 0;
+	return s->starting ? 0 : -1;
+}
+
 static void
 slot_ask(struct readers *r, struct slot *s, struct task *t)
 {
 	struct err	e;
 	struct loss	l;
-	enum outcome	got = ANSWERED;
 
 	if (s->n == 0 && (t->lost || s->child.served >= READER_MAX_MAILS))
-		child_stop(&s->child);
+		slot_stop(s);
 	s->asked[s->n++] = t;
-	if (s->child.pid == 0)
-		got = queue_start(r, t->which, s, &l, NULL, &e);
-	if (got == ANSWERED && s->n == 1 && child_has_spoken(&s->child))
-		got = child_kill(&s->child, &l, LOSS_CRASH, "answered unasked");
-	if (got == FAILED) {
-		s->n = 0;
-		task_end(r, t, -1, &e);
-	} else if (got == LOST) {
-		slot_lost(r, s, &l);
-	} else {
-		s->child.served++;
-		if (s->n == 1)
-			slot_begin(s);
-		slot_send(s);
+	if (s->child.pid == 0 && slot_start(r, t->which, s, &e) != 0) {
+		slot_failed(r, s, &e);
+		return;
 	}
+	if (s->n == 1 && !s->starting && child_has_spoken(&s->child)) {
+		child_kill(&s->child, &l, LOSS_CRASH, "answered unasked");
+		slot_lost(r, s, &l);
+		return;
+	}
+	s->child.served++;
+	if (s->n == 1 && !s->starting)
+		slot_begin(s);
+	slot_send(s);
 }
 
 static void
@@ -376,7 +466,7 @@ slots_busy(struct readers *r, struct slot **busy, struct pollfd *fds)
 	for (int i = 0; i < CHILD_KINDS * QUEUE_PARALLEL; i++) {
 		struct slot *s = &r->slots[i / QUEUE_PARALLEL][i % QUEUE_PARALLEL];
 
-		if (s->n == 0)
+		if (s->n == 0 && !s->starting)
 			continue;
 		fds[n] = (struct pollfd){.fd = s->child.fd, .events = POLLIN};
 		if (s->sent < s->n)
@@ -432,6 +522,17 @@ queue_work(struct readers *r, bool wait)
 	ask_waiting(r);
 }
 
+/* What goes wrong is heard of when the child is needed. */
+void
+queue_warm(struct readers *r)
+{
+	struct err e;
+
+	for (int w = 0; w < CHILD_KINDS; w++)
+		if (r->slots[w][0].child.pid == 0)
+			slot_start(r, w, &r->slots[w][0], &e);
+}
+
 void
 queue_forget(struct readers *r)
 {
@@ -441,9 +542,7 @@ queue_forget(struct readers *r)
 			struct slot *s = &r->slots[w][i];
 
 			if (s->n > 0)
-				child_stop(&s->child);
-			s->n = s->sent = 0;
-			s->sent_bytes = s->input_n = 0;
+				slot_stop(s);
 		}
 	}
 }

@@ -18,7 +18,7 @@
 #include "ingest/key.h"
 #include "ingest/reader.h"
 
-#define QUEUE_AHEAD	8	/* questions that a reader has: some milliseconds of work while we commit */
+#define QUEUE_AHEAD	32	/* questions that a reader has: some milliseconds of work while we commit */
 #define QUEUE_PARALLEL	2	/* readers of one kind, where there are as many cores; each is 5 MB */
 
 enum which { CHILD_PROVER, CHILD_TRUSTED, CHILD_UNTRUSTED, CHILD_KINDS };
@@ -51,6 +51,7 @@ struct task {
 /* A child and what it was asked, oldest first. */
 struct slot {
 	struct child	 child;
+	bool		 starting;	/* it has its settings, and is not locked in yet */
 	struct task	*asked[QUEUE_AHEAD];
 	int		 n;
 	int		 sent;		/* so many of them whole, */
@@ -75,9 +76,11 @@ struct readers {
 void	queue_add(struct readers *, struct task *);
 /* Asks, and takes the answers that have come; `wait`: for one if there is none. Only then the DNS may be asked. */
 void	queue_work(struct readers *, bool wait);
+/* Starts one of each kind that is not running, for work that is about to come. */
+void	queue_warm(struct readers *);
 void	queue_forget(struct readers *);	/* all that was added */
-/* Starts a child with its settings; `said` may be NULL. FAILED: `e` says, and no mail is to blame. */
-enum outcome	queue_start(struct readers *, enum which, struct slot *, struct loss *, struct arena_buf *said,
+/* Starts a child and waits until it is ready; `said` may be NULL. FAILED: `e` says, and no mail is to blame. */
+enum outcome	queue_try(struct readers *, enum which, struct child *, struct loss *, struct arena_buf *said,
 		    struct err *);
 
 #endif

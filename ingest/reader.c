@@ -172,6 +172,12 @@ mail_next(struct readers *r, struct task *t)
 }
 
 void
+reader_warm(struct readers *r)
+{
+	queue_warm(r);
+}
+
+void
 reader_submit(struct readers *r, struct reader_mail *m)
 {
 	struct task *t;
@@ -215,7 +221,7 @@ try(struct readers *r, struct arena_buf *said, struct err *e)
 {
 	struct loss l;
 
-	switch (queue_start(r, CHILD_UNTRUSTED, &r->slots[CHILD_UNTRUSTED][0], &l, said, e)) {
+	switch (queue_try(r, CHILD_UNTRUSTED, &r->slots[CHILD_UNTRUSTED][0].child, &l, said, e)) {
 	case ANSWERED:
 		return 0;
 	case LOST:
@@ -303,6 +309,8 @@ readers_close(struct readers *r)
 {
 	if (r == NULL)
 		return;
+	for (int i = 0; i < CHILD_KINDS * QUEUE_PARALLEL; i++)	/* so that they end at once, not one by one */
+		child_hang_up(&r->slots[i / QUEUE_PARALLEL][i % QUEUE_PARALLEL].child);
 	for (int i = 0; i < CHILD_KINDS * QUEUE_PARALLEL; i++) {
 		struct slot *s = &r->slots[i / QUEUE_PARALLEL][i % QUEUE_PARALLEL];
 

@@ -65,6 +65,7 @@ struct reader_mail {
 	bool		 done, failed;	/* `why` says; *reading is only set if it did not */
 	struct err	 why;
 };
+void	reader_warm(struct readers *);	/* much will be asked soon: children start meanwhile */
 void	reader_submit(struct readers *, struct reader_mail *);
 void	reader_work(struct readers *);	/* keeps the children busy; to be called every few milliseconds */
 void	reader_wait(struct readers *, const struct reader_mail *);
