@@ -15,7 +15,7 @@
 static void
 keys_age(struct keys *k, int64_t mono_ms)
 {
-	if (k->count == 0 || (k->count < KEYS_MAX && mono_ms - k->known[0].mono_ms < KEYS_FRESH_MS))
+	if (k->count == 0 || (k->count < KEYS_MAX && mono_ms - k->known_ms[0] < KEYS_FRESH_MS))
 		return;
 	arena_free(&k->arena);
 	k->count = 0;
@@ -71,11 +71,20 @@ keys_find(struct keys *k, const char *name, struct arena *a, struct span *record
 		return status;
 	}
 	k->lost = 0;
-	k->known[k->count].name = arena_text(&k->arena, name);
-	k->known[k->count].status = status;
-	k->known[k->count].record = arena_span(&k->arena, *record);
-	k->known[k->count++].mono_ms = mono_ms;
+	k->known[k->count] = (struct key){arena_text(&k->arena, name), status, arena_span(&k->arena, *record)};
+	k->known_ms[k->count++] = mono_ms;
 	return status;
+}
+
+size_t
+keys_latest(struct keys *k, struct key *out, size_t max)
+{
+	size_t n = 0;
+
+	keys_age(k, clock_mono_ms());
+	for (; n < k->count && n < max; n++)
+		out[n] = k->known[k->count - 1 - n];
+	return n;
 }
 
 void

@@ -23,12 +23,8 @@ struct keys {
 	key_fn			*ask;		/* NULL: KEY_FAILED for all */
 	const char *const	*servers;
 	struct arena		 arena;
-	struct {
-		const char	*name;
-		enum key_status	 status;
-		struct span	 record;
-		int64_t		 mono_ms;	/* when it was said */
-	}			 known[KEYS_MAX];
+	struct key		 known[KEYS_MAX];
+	int64_t			 known_ms[KEYS_MAX];	/* when it was said; monotonic */
 	size_t			 count;
 	int			 lost;		/* questions in a row without an answer */
 	int64_t			 lost_ms;	/* the last of them; monotonic */
@@ -37,6 +33,8 @@ struct keys {
 /* Can keys_find() answer without asking anybody? */
 bool		keys_known(struct keys *, const char *name);
 enum key_status	keys_find(struct keys *, const char *name, struct arena *, struct span *record);
+/* The latest, at most `max`, into out: pointers into what is known, until the next question. */
+size_t		keys_latest(struct keys *, struct key *out, size_t max);
 void		keys_free(struct keys *);
 
 #endif

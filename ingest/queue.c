@@ -171,8 +171,6 @@ slot_lost(struct readers *r, struct slot *s, struct loss *l)
 	}
 	t->lost = true;
 	t->first = *l;
-	t->keys = 0;
-	t->key_name = NULL;
 	line_first(r, t);
 }
 
@@ -201,36 +199,51 @@ key_allowed(const struct readers *r, const char *domain)
 	return false;
 }
 
-/* Answers the prover. The DNS's time is neither the prover's nor any other child's. */
-static enum outcome
-key_serve(struct readers *r, struct slot *s, struct loss *l)
+/* What the prover lacked is asked for, and the mail goes to it again. The DNS's time is no child's. */
+static void
+key_serve(struct readers *r, struct task *t)
 {
-	struct task	*t = s->asked[0];
-	struct arena	 a = {0};
-	struct span	 record;
-	enum key_status	 status = keys_find(&r->keys, t->key_name, &a, &record);
-	enum outcome	 got = ANSWERED;
+	struct key *key = &t->keys[t->keys_n++];
 
-	t->key_name = NULL;
-	s->deadline_ms = clock_mono_ms() + READER_WALL_MS;
-	if (child_send(&s->child, FRAME_KEY_ANSWER, key_answer_encode(status, record, &a), s->deadline_ms) != 0)
-		got = child_lost(&s->child, clock_mono_ms() >= s->deadline_ms, l);
-	arena_free(&a);
-	return got;
+	key->name = t->key_name;
+	key->status = keys_find(&r->keys, t->key_name, t->arena, &key->record);
+	line_first(r, t);
+}
+
+static void
+keys_serve(struct readers *r)
+{
+	while (r->keyless != NULL) {
+		struct task *t = r->keyless;
+
+		r->keyless = t->next;
+		key_serve(r, t);
+	}
 }
 
 /* A FRAME_KEY. Only who waits for the children may ask the DNS: others may be in a transaction. */
-static enum outcome
-key_asked(struct readers *r, struct slot *s, struct span text, struct loss *l)
+static int
+key_asked(struct readers *r, struct task *t, struct span text)
 {
-	struct task	*t = s->asked[0];
 	const char	*selector, *domain;
 	struct err	 e;
 
 	if (key_question_decode(text, t->arena, &selector, &domain, &e) != 0 || !key_allowed(r, domain))
-		return child_kill(&s->child, l, LOSS_CRASH, "asked for what it may not");
-	t->key_name = arena_printf(t->arena, "%s._domainkey.%s", selector, domain);
-	return r->waiting || keys_known(&r->keys, t->key_name) ? key_serve(r, s, l) : ANSWERED;
+		return -1;
+	t->key_name = arena_printf(t->arena, "%s" READING_KEY_PLACE "%s", selector, domain);
+	return 0;
+}
+
+/* What the mail is asked with: the keys that it turned out to need, and those that mails needed of late. */
+static struct span
+prove_lead(struct readers *r, struct task *t)
+{
+	struct key	keys[READING_MAX_KEYS];
+	size_t		n = t->keys_n;
+
+	memcpy(keys, t->keys, n * sizeof keys[0]);
+	n += keys_latest(&r->keys, keys + n, READING_MAX_SIGNATURES);
+	return question_encode(t->at_ms, keys, n, SPAN_LIT(""), t->arena);
 }
 
 /* ---- questions to a child, and its answers */
@@ -281,16 +294,18 @@ static enum outcome
 slot_answer(struct readers *r, struct slot *s, enum frame_type type, struct span text, struct loss *l)
 {
 	struct task	*t = s->asked[0];
+	bool		 lacks = type == FRAME_KEY && t->which == CHILD_PROVER && t->keys_n < READING_MAX_SIGNATURES;
 	struct err	 e;
 	int		 rc = 0;
 
 	if (s->sent == 0)
 		return child_kill(&s->child, l, LOSS_CRASH, "answered unasked");
-	if (type == FRAME_KEY && t->which == CHILD_PROVER && t->keys++ < READING_MAX_SIGNATURES)
-		return key_asked(r, s, text, l);
+	if (lacks && key_asked(r, t, text) != 0)
+		return child_kill(&s->child, l, LOSS_CRASH, "asked for what it may not");
 	if (type == FRAME_REJECTED)
 		rc = err_set(&e, ERR_REJECT, "%s", child_words(text, t->arena));
-	else if (type != t->q.answer || t->q.take(t->q.out, arena_span(t->arena, text), t->arena, &e) != 0)
+	else if (!lacks && (type != t->q.answer ||
+	    t->q.take(t->q.out, arena_span(t->arena, text), t->arena, &e) != 0))
 		return child_kill(&s->child, l, LOSS_CRASH, "answered garbage");
 	s->n--;
 	s->sent--;
@@ -299,7 +314,14 @@ slot_answer(struct readers *r, struct slot *s, enum frame_type type, struct span
 		child_stop(&s->child);
 	else if (s->n > 0)
 		slot_begin(s);
-	task_end(r, t, rc, &e);
+	if (!lacks) {
+		task_end(r, t, rc, &e);
+	} else if (r->waiting || keys_known(&r->keys, t->key_name)) {
+		key_serve(r, t);
+	} else {
+		t->next = r->keyless;
+		r->keyless = t;
+	}
 	return ANSWERED;
 }
 
@@ -370,12 +392,9 @@ slot_hear(struct readers *r, struct slot *s)
 /* ---- who is asked */
 
 static bool
-slot_has_room(const struct slot *s, enum which w)
+slot_has_room(const struct slot *s)
 {
-	/* one at a time: between a question and its answer the prover waits for keys */
-	int ahead = w == CHILD_PROVER ? 1 : QUEUE_AHEAD;
-
-	return s->n == 0 || (s->n < ahead && !s->asked[0]->lost && s->child.served < READER_MAX_MAILS);
+	return s->n == 0 || (s->n < QUEUE_AHEAD && !s->asked[0]->lost && s->child.served < READER_MAX_MAILS);
 }
 
 /*
@@ -391,7 +410,7 @@ slot_for(struct readers *r, const struct task *t)
 	for (int i = 0; i < count; i++) {
 		struct slot *s = &r->slots[t->which][i];
 
-		if (t->lost ? s->n == 0 : slot_has_room(s, t->which))
+		if (t->lost ? s->n == 0 : slot_has_room(s))
 			if (best == NULL || (s->child.pid != 0 && s->n < best->n))
 				best = s;
 	}
@@ -425,6 +444,8 @@ slot_ask(struct readers *r, struct slot *s, struct task *t)
 		slot_lost(r, s, &l);
 		return;
 	}
+	if (t->which == CHILD_PROVER)
+		t->q.lead = prove_lead(r, t);
 	s->child.served++;
 	if (s->n == 1 && !s->starting)
 		slot_begin(s);
@@ -474,16 +495,6 @@ slots_busy(struct readers *r, struct slot **busy, struct pollfd *fds)
 		busy[n++] = s;
 	}
 	return n;
-}
-
-static void
-keys_serve(struct readers *r)
-{
-	struct slot	*s = &r->slots[CHILD_PROVER][0];
-	struct loss	 l;
-
-	if (s->n > 0 && s->asked[0]->key_name != NULL && key_serve(r, s, &l) == LOST)
-		slot_lost(r, s, &l);
 }
 
 void
@@ -536,6 +547,7 @@ queue_warm(struct readers *r)
 void
 queue_forget(struct readers *r)
 {
+	r->keyless = NULL;
 	for (int w = 0; w < CHILD_KINDS; w++) {
 		r->line[w] = NULL;
 		for (int i = 0; i < QUEUE_PARALLEL; i++) {

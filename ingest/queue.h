@@ -37,8 +37,11 @@ struct task {
 	enum which	 which;
 	struct arena	*arena;		/* of the answer */
 	struct task	*next;		/* in its line */
-	int		 keys;		/* that the prover has asked for, */
-	const char	*key_name;	/* and the one that waits until the DNS may be asked; NULL: none */
+	/* of the prover's: */
+	int64_t		 at_ms;		/* when the mail came */
+	struct key	 keys[READING_MAX_SIGNATURES];	/* that it has asked for */
+	size_t		 keys_n;
+	const char	*key_name;	/* and the one to ask the DNS for */
 	bool		 lost;		/* once, for the reason `first`: it is asked again, alone */
 	struct loss	 first;
 	bool		 done;		/* answered, or failed: `why` */
@@ -67,6 +70,7 @@ struct readers {
 	const char			*program;
 	struct slot			 slots[CHILD_KINDS][QUEUE_PARALLEL];
 	struct task			*line[CHILD_KINDS];
+	struct task			*keyless;	/* wait until the DNS may be asked */
 	int				 parallel;	/* of each kind of reader */
 	bool				 waiting;	/* work() may take its time */
 	int64_t				 left_ms;	/* when we last looked at the children */

@@ -12,6 +12,9 @@
 
 #include "ingest/queue.h"
 
+/* What comes with a mail: when it came, and keys with their lengths. */
+#define LEAD_BYTES (64 + READING_MAX_KEYS * (size_t)(READING_MAX_KEY_NAME + READING_MAX_KEY + 16))
+
 /* ---- what is asked */
 
 /* One question, and its answer is waited for. */
@@ -98,7 +101,7 @@ reader_screen(struct readers *r, const struct span *headers, size_t n, bool *can
 static bool
 too_large(struct span raw, struct err *e)
 {
-	if (raw.n <= READING_MAX_FRAME - sizeof(int64_t))
+	if (raw.n <= READING_MAX_FRAME - LEAD_BYTES)
 		return false;
 	err_set(e, ERR_REJECT, "mail of %zu bytes is too large to read", raw.n);
 	return true;
@@ -107,8 +110,8 @@ too_large(struct span raw, struct err *e)
 static struct task
 prove_task(struct span raw, int64_t at_ms, struct arena *a, struct proof *proof)
 {
-	return (struct task){.which = CHILD_PROVER, .arena = a, .q = {.type = FRAME_PROVE, .answer = FRAME_PROVED,
-	    .lead = question_encode(at_ms, (struct span){"", 0}, a), .payload = raw, .take = proof_take, .out = proof}};
+	return (struct task){.which = CHILD_PROVER, .arena = a, .at_ms = at_ms, .q = {.type = FRAME_PROVE,
+	    .answer = FRAME_PROVED, .payload = raw, .take = proof_take, .out = proof}};
 }
 
 static struct task

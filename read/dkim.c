@@ -20,7 +20,6 @@
  */
 #define DRIFT_S	(10 * UINT64_C(31556952))
 #define FIELD_NAME	"DKIM-Signature"
-#define KEY_PLACE	"._domainkey."	/* between selector and domain (RFC 6376 3.6.2.1) */
 #define NAME_MAX_BYTES	253		/* of a name that the DNS can be asked for: RFC 1035 2.3.4 */
 #define CHUNK_BYTES	(64 * 1024)	/* of the body that is given to the library at a time */
 
@@ -326,7 +325,7 @@ name_copy(char out[254], struct span s)
 static bool
 key_has_name(const struct tags *t)
 {
-	return span_domain(t->s) && t->s.n + sizeof KEY_PLACE - 1 + t->d.n <= NAME_MAX_BYTES;
+	return span_domain(t->s) && t->s.n + sizeof READING_KEY_PLACE - 1 + t->d.n <= NAME_MAX_BYTES;
 }
 
 /* One DKIM-Signature field of a domain of ours. */

@@ -3,7 +3,7 @@
  *
  * Started by approvals with a socket as its standard input and output. First frame: settings. Then it
  * opens what its role needs, locks itself in (read/lock) and answers questions until the stream ends.
- * A prover opens and calls nothing of MIME, charsets, HTML or PCRE2; it asks the parent for DKIM keys.
+ * A prover opens and calls nothing of MIME, charsets, HTML or PCRE2; DKIM keys come from the parent.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -46,12 +46,14 @@ struct child {
 /* ---- answers; each fails only with ERR_REJECT, a bound that the mail passed */
 
 static int
-answer_screen(struct child *c, struct span payload, struct arena *a, struct span *out, struct err *e)
+answer_screen(struct child *c, struct span payload, struct arena *a, enum frame_type *type, struct span *out,
+    struct err *e)
 {
 	struct span	*headers;
 	size_t		 n;
 	char		*yes;
 
+	(void)type;
 	if (screen_decode(payload, a, &headers, &n, e) < 0)
 		return -1;
 	yes = arena_alloc(a, n);
@@ -61,34 +63,50 @@ answer_screen(struct child *c, struct span payload, struct arena *a, struct span
 	return 0;
 }
 
-/* Only the parent can ask the DNS. Whatever goes wrong on the way to it is "nobody knows". */
-static enum key_status
-key_ask(void *arg, const char *selector, const char *domain, struct arena *a, struct span *record)
-{
-	enum key_status	status;
-	enum frame_type	type;
-	struct span	payload;
-	struct err	e;
+/* The keys that came with a mail, and the first that it lacks. */
+struct keys_here {
+	const struct key	*list;
+	size_t			 n;
+	struct span		 lacks;		/* as FRAME_KEY; p NULL: none */
+};
 
-	(void)arg;
-	if (frame_send(STDOUT_FILENO, FRAME_KEY, key_question_encode(selector, domain, a), &e) < 0 ||
-	    frame_recv(STDIN_FILENO, 0, READING_MAX_ANSWER, a, &type, &payload, &e) < 0 ||
-	    type != FRAME_KEY_ANSWER || key_answer_decode(payload, a, &status, record, &e) < 0)
-		return KEY_FAILED;
-	return status;
+/* Only the parent can ask the DNS: it is told, and what else is found out about this mail counts for nothing. */
+static enum key_status
+key_find(void *arg, const char *selector, const char *domain, struct arena *a, struct span *record)
+{
+	struct keys_here	*k = arg;
+	const char		*name = arena_printf(a, "%s" READING_KEY_PLACE "%s", selector, domain);
+
+	for (size_t i = 0; i < k->n; i++) {
+		if (strcmp(k->list[i].name, name) != 0)
+			continue;
+		*record = k->list[i].record;
+		return k->list[i].status;
+	}
+	if (k->lacks.p == NULL)
+		k->lacks = key_question_encode(selector, domain, a);
+	return KEY_FAILED;
 }
 
 static int
-answer_prove(struct child *c, struct span payload, struct arena *a, struct span *out, struct err *e)
+answer_prove(struct child *c, struct span payload, struct arena *a, enum frame_type *type, struct span *out,
+    struct err *e)
 {
-	const struct prover	prover = {.setup = &c->setup, .dkim = c->dkim, .key = key_ask};
-	struct proof		proof;
-	struct span		mail;
-	int64_t			at_ms;
+	struct keys_here	 keys = {0};
+	const struct prover	 prover = {.setup = &c->setup, .dkim = c->dkim, .key = key_find, .key_arg = &keys};
+	struct proof		 proof;
+	struct span		 mail;
+	struct key		*list;
+	int64_t			 at_ms;
 
-	if (question_decode(payload, &at_ms, &mail, e) < 0 || prove(&prover, at_ms, mail, a, &proof, e) < 0)
+	if (question_decode(payload, a, &at_ms, &list, &keys.n, &mail, e) < 0)
 		return -1;
-	*out = proof_encode(&proof, a);
+	keys.list = list;
+	if (prove(&prover, at_ms, mail, a, &proof, e) < 0)
+		return -1;
+	if (keys.lacks.p != NULL)
+		*type = FRAME_KEY;
+	*out = keys.lacks.p != NULL ? keys.lacks : proof_encode(&proof, a);
 	return 0;
 }
 
@@ -149,11 +167,12 @@ forward_from(const struct document *d, const struct extraction *x)
 }
 
 static int
-answer_read(struct child *c, struct span mail, struct arena *a, struct span *out, struct err *e)
+answer_read(struct child *c, struct span mail, struct arena *a, enum frame_type *type, struct span *out, struct err *e)
 {
 	struct message	message;
 	struct reading	r = {0};
 
+	(void)type;
 	if (message_read(c->door, mail, a, &message, e) < 0 ||
 	    extract(c->rules, &message.document, a, &r.found, e) < 0)
 		return -1;
@@ -173,8 +192,8 @@ answer(struct child *c, enum frame_type question, struct span payload, struct ar
 {
 	static const struct {
 		enum reading_role	role;
-		enum frame_type		question, answer;
-		int (*make)(struct child *, struct span, struct arena *, struct span *, struct err *);
+		enum frame_type		question, answer;	/* the usual one */
+		int (*make)(struct child *, struct span, struct arena *, enum frame_type *, struct span *, struct err *);
 	} known[] = {
 		{ ROLE_PROVER, FRAME_PROVE, FRAME_PROVED, answer_prove },
 		{ ROLE_READER, FRAME_SCREEN, FRAME_SCREENED, answer_screen },
@@ -183,10 +202,12 @@ answer(struct child *c, enum frame_type question, struct span payload, struct ar
 	struct span out;
 
 	for (size_t i = 0; i < COUNT(known); i++) {
+		enum frame_type type = known[i].answer;
+
 		if (known[i].question != question || known[i].role != c->setup.role)
 			continue;
-		if (known[i].make(c, payload, a, &out, e) == 0)
-			return frame_send(STDOUT_FILENO, known[i].answer, out, e);
+		if (known[i].make(c, payload, a, &type, &out, e) == 0)
+			return frame_send(STDOUT_FILENO, type, out, e);
 		return frame_send(STDOUT_FILENO, FRAME_REJECTED, span_of(e->msg), e);
 	}
 	return err_set(e, ERR_FATAL, "a question of another role: frame type %d", question);

@@ -495,21 +495,37 @@ get_domain(struct in *in, char *out, size_t size)
 }
 
 struct span
-question_encode(int64_t at_ms, struct span mail, struct arena *a)
+question_encode(int64_t at_ms, const struct key *keys, size_t n, struct span mail, struct arena *a)
 {
 	struct arena_buf b = {.arena = a};
 
 	put_int(&b, (uint64_t)at_ms, 8);
+	put_int(&b, n, 1);
+	for (size_t i = 0; i < n; i++) {
+		put_text(&b, span_of(keys[i].name));
+		put_int(&b, keys[i].status, 1);
+		put_text(&b, keys[i].record);
+	}
 	arena_put(&b, mail.p, mail.n);
 	return put_done(&b);
 }
 
 int
-question_decode(struct span text, int64_t *at_ms, struct span *mail, struct err *e)
+question_decode(struct span text, struct arena *a, int64_t *at_ms, struct key **keys, size_t *n, struct span *mail,
+    struct err *e)
 {
-	struct in in = {.left = text};
+	struct in in = {.left = text, .arena = a};
 
 	*at_ms = (int64_t)get_int(&in, 8);
+	*n = (size_t)get_count(&in, 1, READING_MAX_KEYS);
+	*keys = arena_array(a, *n, sizeof **keys);
+	for (size_t i = 0; i < *n; i++) {
+		struct span name = get_ascii(&in, READING_MAX_KEY_NAME);
+
+		(*keys)[i].name = arena_textn(a, name.p, name.n);
+		(*keys)[i].status = (enum key_status)get_count(&in, 1, KEY_STATUSES - 1);
+		(*keys)[i].record = get_ascii(&in, READING_MAX_KEY);
+	}
 	*mail = get_bytes(&in, in.left.n);
 	return in_done(&in, "mail", e);
 }
@@ -539,27 +555,6 @@ key_question_decode(struct span text, struct arena *a, const char **selector, co
 	*selector = arena_text(a, name[0]);
 	*domain = arena_text(a, name[1]);
 	return in_done(&in, "question for a key", e);
-}
-
-struct span
-key_answer_encode(enum key_status status, struct span record, struct arena *a)
-{
-	struct arena_buf b = {.arena = a};
-
-	put_int(&b, status, 1);
-	put_text(&b, record);
-	return put_done(&b);
-}
-
-int
-key_answer_decode(struct span text, struct arena *a, enum key_status *status, struct span *record,
-    struct err *e)
-{
-	struct in in = {.left = text, .arena = a};
-
-	*status = (enum key_status)get_count(&in, 1, KEY_STATUSES - 1);
-	*record = get_ascii(&in, READING_MAX_KEY);
-	return in_done(&in, "key", e);
 }
 
 /* ---- proof */

@@ -26,7 +26,10 @@
 #define READING_MAX_SCREEN	200			/* header blocks in one question */
 #define READING_MAX_HEADERS	(64 * 1024)		/* bytes of a mail's header; more is rejected */
 #define READING_MAX_KEY		1000			/* bytes of a DKIM key record; RSA of 4096 bits needs 750 */
+#define READING_KEY_PLACE	"._domainkey."		/* between selector and domain (RFC 6376 3.6.2.1) */
+#define READING_MAX_KEY_NAME	520			/* bytes: two DNS names, and what is between them */
 #define READING_MAX_SIGNATURES	4			/* of one mail are verified, and so many keys asked for */
+#define READING_MAX_KEYS	(2 * READING_MAX_SIGNATURES)	/* come with one mail: those, and as many guessed */
 
 enum reading_role { ROLE_PROVER = 1, ROLE_READER = 2 };
 
@@ -34,10 +37,10 @@ enum frame_type {
 	FRAME_SETUP = 1, FRAME_READY, FRAME_REFUSED,	/* settings; READY may hold rules_summary(), REFUSED
 							   what is wrong: a line, then each error of the rules */
 	FRAME_SCREEN, FRAME_SCREENED,			/* header blocks; one byte each */
-	FRAME_PROVE, FRAME_PROVED,			/* when it came, and its bytes; a struct proof */
+	FRAME_PROVE, FRAME_PROVED,			/* when it came, keys, and its bytes; a struct proof */
 	FRAME_READ, FRAME_READING,			/* a mail's bytes; a struct reading */
-	FRAME_KEY, FRAME_KEY_ANSWER,			/* the prover, while it proves: a selector and domain; a
-							   key_status and the record */
+	FRAME_KEY,					/* the prover's other answer: a selector and domain whose key it
+							   must have; it is asked again with that */
 	FRAME_REJECTED					/* a bound was passed: text says which */
 };
 
@@ -63,6 +66,13 @@ enum key_status {
 	KEY_SEVERAL,	/* more than one, or one that is no text: nobody knows which counts (RFC 6376 3.6.2.2) */
 	KEY_FAILED,	/* the DNS did not say */
 	KEY_STATUSES
+};
+
+/* What is known of a key. */
+struct key {
+	const char	*name;		/* selector._domainkey.domain */
+	enum key_status	 status;
+	struct span	 record;	/* of KEY_FOUND */
 };
 
 /* What became of a DKIM signature by one of our domains; of several, the best. */
@@ -129,15 +139,17 @@ struct span	setup_encode(const struct reading_setup *, struct arena *);
 int		setup_decode(struct span, struct arena *, struct reading_setup *, struct err *);
 struct span	screen_encode(const struct span *headers, size_t n, struct arena *);
 int		screen_decode(struct span, struct arena *, struct span **headers, size_t *n, struct err *);
-/* The mail is a view into the payload. at_ms: when it came, which signatures are not to outlive. */
-struct span	question_encode(int64_t at_ms, struct span mail, struct arena *);
-int		question_decode(struct span, int64_t *at_ms, struct span *mail, struct err *);
+/*
+ * at_ms: when it came, which signatures are not to outlive. At most READING_MAX_KEYS keys. Decoded, the mail is a view
+ * into the payload.
+ */
+struct span	question_encode(int64_t at_ms, const struct key *, size_t n, struct span mail, struct arena *);
+int		question_decode(struct span, struct arena *, int64_t *at_ms, struct key **, size_t *n, struct span *mail,
+		    struct err *);
 struct span	key_question_encode(const char *selector, const char *domain, struct arena *);
 /* Both are DNS names in lower case. */
 int		key_question_decode(struct span, struct arena *, const char **selector, const char **domain,
 		    struct err *);
-struct span	key_answer_encode(enum key_status, struct span record, struct arena *);
-int		key_answer_decode(struct span, struct arena *, enum key_status *, struct span *record, struct err *);
 struct span	proof_encode(const struct proof *, struct arena *);
 int		proof_decode(struct span, struct arena *, struct proof *, struct err *);
 struct span	reading_encode(const struct reading *, struct arena *);

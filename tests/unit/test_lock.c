@@ -148,7 +148,7 @@ a_prover_answers_for_proof_and_nothing_else(void **state)
 
 	(void)state;
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(ask(&c, FRAME_PROVE, question_encode(1, SPAN_LIT(mail), &a), &a, &text), FRAME_PROVED);
+		assert_int_equal(ask(&c, FRAME_PROVE, question_encode(1, NULL, 0, SPAN_LIT(mail), &a), &a, &text), FRAME_PROVED);
 		assert_int_equal(proof_decode(text, &a, &p, &e), 0);
 		assert_int_equal(p.kind, PROOF_AUTHENTICATION_RESULTS);
 	}
@@ -156,6 +156,37 @@ a_prover_answers_for_proof_and_nothing_else(void **state)
 	assert_int_equal(frame_recv(c.fd, clock_mono_ms() + ANSWER_MS, 100, &a, &type, &text, &e), -1);
 	status = end(&c);
 	assert_true(WIFEXITED(status) && WEXITSTATUS(status) != 0);
+	arena_free(&a);
+}
+
+static void
+a_prover_says_which_key_it_lacks_and_proves_with_it(void **state)
+{
+	static const char	mail[] = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.com; s=s1;\r\n"
+				"\tt=1760212639; h=from:date; bh=txwnMVM1+vktYNhN3Ov6cqGrCX8eAQC2zgRRg5BGa0M=;\r\n"
+				"\tb=MHi67hTeNUMoUhICquHPPf3dGG0ZTvTGDLMkQdsBjSo=\r\n"
+				"Date: Sat, 11 Oct 2025 19:57:19 +0000\r\nFrom: a@example.com\r\n\r\nHello\r\n";
+	const int64_t		at_ms = INT64_C(1760212640000);
+	const struct key	keys[] = {
+		{ "s2._domainkey.example.com", KEY_FOUND, SPAN_LIT("v=DKIM1; p=") },
+		{ "s1._domainkey.example.com", KEY_NONE, SPAN_LIT("") },
+	};
+	struct arena		a = {0};
+	struct child		c = serve(ROLE_PROVER, NULL);
+	const char		*selector, *domain;
+	struct proof		p;
+	struct span		text;
+	struct err		e;
+
+	(void)state;
+	assert_int_equal(ask(&c, FRAME_PROVE, question_encode(at_ms, keys, 1, SPAN_LIT(mail), &a), &a, &text), FRAME_KEY);
+	assert_int_equal(key_question_decode(text, &a, &selector, &domain, &e), 0);
+	assert_string_equal(selector, "s1");
+	assert_string_equal(domain, "example.com");
+	assert_int_equal(ask(&c, FRAME_PROVE, question_encode(at_ms, keys, 2, SPAN_LIT(mail), &a), &a, &text), FRAME_PROVED);
+	assert_int_equal(proof_decode(text, &a, &p, &e), 0);
+	assert_int_equal(p.signature.verdict, SIGNATURE_NO_KEY);
+	end(&c);
 	arena_free(&a);
 }
 
@@ -293,6 +324,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_locked_child_is_refused_what_it_must_not_do),
 		cmocka_unit_test(a_prover_answers_for_proof_and_nothing_else),
+		cmocka_unit_test(a_prover_says_which_key_it_lacks_and_proves_with_it),
 		cmocka_unit_test(a_reader_decodes_behind_the_lock),
 		cmocka_unit_test(a_mail_past_a_bound_is_rejected_and_the_next_is_read),
 		cmocka_unit_test(rules_that_are_not_there_are_refused_with_their_errors),

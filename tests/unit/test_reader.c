@@ -347,7 +347,7 @@ test_a_prover_asks_for_few_keys_and_of_configured_domains_only(void **state)
 	assert_int_equal(e.kind, ERR_REJECT);	/* a reader has nothing to ask */
 }
 
-#define AT_ONCE	40	/* more than the children have at a time */
+#define AT_ONCE	100	/* more than the children have at a time */
 
 struct at_once {
 	struct reader_mail	asked[AT_ONCE];
@@ -430,7 +430,7 @@ test_the_dns_is_only_asked_by_who_waits(void **state)
 	keys_asked = 0;
 	readers_keys(s->readers, key_none, NULL);
 	submit(s, o, 0, PLAIN "Prove-Act: ask:vippsmobilepay.com\n");
-	for (int i = 0; i < 1000 && s->readers->slots[CHILD_PROVER][0].asked[0]->key_name == NULL; i++) {
+	for (int i = 0; i < 1000 && s->readers->keyless == NULL; i++) {
 		reader_work(s->readers);
 		poll(NULL, 0, 10);	/* until the prover asks */
 	}
@@ -544,6 +544,22 @@ test_a_child_that_cannot_start_is_told(void **state)
 }
 
 static void
+test_children_started_beforehand_are_those_that_serve(void **state)
+{
+	struct state	*s = *state;
+	int		 served, pid;
+
+	reader_warm(s->readers);
+	pid = s->readers->slots[CHILD_UNTRUSTED][0].child.pid;
+	assert_int_not_equal(s->readers->slots[CHILD_PROVER][0].child.pid, 0);
+	assert_int_not_equal(pid, 0);
+	assert_int_equal(served_by(s, PLAIN, false, &served), pid);
+	reader_warm(s->readers);
+	assert_int_equal(served_by(s, PLAIN, false, &served), pid);
+	assert_int_equal(served, 2);
+}
+
+static void
 test_closing_leaves_no_child(void **state)
 {
 	struct state	*s = *state;
@@ -582,6 +598,7 @@ main(int argc, char **argv)
 		TEST(test_screening_answers_each_header),
 		TEST(test_what_cannot_be_screened_is_a_candidate),
 		TEST(test_a_child_that_cannot_start_is_told),
+		TEST(test_children_started_beforehand_are_those_that_serve),
 		TEST(test_closing_leaves_no_child),
 	};
 
