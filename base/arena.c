@@ -111,18 +111,23 @@ arena_span(struct arena *a, struct span s)
 	return (struct span){arena_textn(a, s.p, s.n), s.n};
 }
 
+/* Into what room there is, for most texts are short; again if it was too little. */
 char *
 arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-	va_list	 again;
-	char	*p;
-	int	 n;
+	struct arena_block	*b = a->head != NULL ? a->head : block_new(a, 0);
+	const size_t		 room = b->size - b->used;
+	char			*p = (char *)b->data + b->used;
+	va_list			 again;
+	int			 n;
 
 	va_copy(again, ap);
-	n = vsnprintf(NULL, 0, fmt, again);
+	n = vsnprintf(p, room, fmt, again);
 	va_end(again);
 	if (n < 0)
 		arena_no_memory();
+	if ((size_t)n < room)
+		return alloc_raw(a, (size_t)n + 1);	/* that is p: rooms are whole units of alignment */
 	p = alloc_raw(a, (size_t)n + 1);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	return p;
