@@ -887,6 +887,9 @@ http_wait(struct http *http, int64_t wait_ms, int64_t now_ms, struct http_done *
 
 	multi_need(http);
 	for (;;) {
+		/* All that ended are told of before libcurl looks at the rest again: each look asks for every socket. */
+		if (transfer_ended(http, now_ms, done))
+			return true;
 		if (curl_multi_perform(http->multi, &running) != CURLM_OK)
 			arena_no_memory();
 		if (transfer_ended(http, now_ms, done))
