@@ -218,96 +218,114 @@ asking_begin(struct pass *p, struct asking *as)
 	management_ask(p->api, asking_next(as));
 }
 
-/* One due claim: settled where there is nothing to ask, else asked about. 1: it is in hand now; 0: it waits for another. */
-static int
-claim_take(struct pass *p, int64_t id, struct err *e)
+static struct asking *
+asking_new(int64_t id)
 {
-	struct asking	*as = calloc(1, sizeof(*as));
-	int		 rc = -1;
+	struct asking *as = calloc(1, sizeof(*as));
 
 	if (as == NULL)
 		arena_no_memory();
 	as->hand.id = id;
-	if (claim_get(p->en->db, id, &as->arena, &as->c, e) == -1)
-		goto out;
-	if (hands_has(&p->hands, as->c.msn, id)) {	/* by one that was listed with it */
-		rc = 0;
-		goto out;
+	return as;
+}
+
+/* One due claim: settled where there is nothing to ask, else asked about. 1: it is in hand now; 0: it waits for another. */
+static int
+claim_take(struct pass *p, struct asking *as, struct err *e)
+{
+	if (hands_has(&p->hands, as->c.msn, as->c.id)) {	/* by one that was listed with it */
+		asking_free(as);
+		return 0;
 	}
 	if (p->en->conf->none || !decide_askable(&as->c)) {
 		hands_put(&p->hands, &as->hand);
 		answered_put(p, as);
 		return 1;
 	}
-	if (api_need(p, e) == -1)
-		goto out;
-	asking_begin(p, as);
-	return 1;
-out:
-	asking_free(as);
-	return rc;
-}
-
-static int
-approval_take(struct pass *p, int64_t id, struct err *e)
-{
-	struct asking	*as = calloc(1, sizeof(*as));
-	struct approval	 ap;
-
-	if (as == NULL)
-		arena_no_memory();
-	if (approval_get_row(p->en->db, id, &as->arena, &ap, e) == -1 || api_need(p, e) == -1) {
+	if (api_need(p, e) == -1) {
 		asking_free(as);
 		return -1;
 	}
-	as->approval = id;
-	as->c = (struct claim){.org_scheme = ap.org_scheme, .org_number = ap.org_number, .msn = ap.msn};
 	asking_begin(p, as);
-	return 0;
+	return 1;
 }
 
-/* Up to `room` approvals, once no claim is left: what waits for its first answer goes before what had one. */
 static int
-approvals_take(struct pass *p, int room, struct err *e)
+approval_take(struct pass *p, struct asking *as, struct err *e)
 {
-	const struct db_but	but = {is_in_hand, &p->hands};
-	int64_t			ids[ENRICH_BATCH];
-	int			n = 0;
-
-	if (p->en->conf->none)
-		return 0;
-	if (approval_due(p->en->db, p->en->now_ms, &but, ids, room, &n, e) == -1)
+	if (api_need(p, e) == -1) {
+		asking_free(as);
 		return -1;
-	for (int i = 0; i < n && !*p->en->stop; i++)
-		if (approval_take(p, ids[i], e) == -1)
-			return -1;
-	p->listed = n < room;
-	return 0;
+	}
+	asking_begin(p, as);
+	return 1;
 }
 
-/* Takes due claims in hand until there are enough, and then approvals. */
+/* What is due and not in hand: claims, or approvals. */
 static int
-claims_take(struct pass *p, struct err *e)
+due_read(struct pass *p, bool approvals, struct asking **list, int *n, struct err *e)
 {
 	const struct db_but	but = {is_in_hand, &p->hands};
+	struct db		*db = p->en->db;
 	int64_t			ids[ENRICH_BATCH];
-	int			n, taken, took;
+	struct approval		ap;
+	int			count, rc;
 
-	do {
-		if (*p->en->stop || p->over || p->listed || clock_mono_ms() - p->began_ms > ENRICH_PASS_MS ||
-		    p->asked_count + p->answered_count > ENRICH_HANDS - ENRICH_BATCH)
-			return 0;
-		if (claim_due(p->en->db, p->en->now_ms, &but, ids, ENRICH_BATCH, &n, e) == -1)
-			return -1;
-		taken = 0;
-		for (int i = 0; i < n && !*p->en->stop; i++) {
-			took = claim_take(p, ids[i], e);
-			if (took == -1)
-				return -1;
-			taken += took;
+	rc = approvals ? approval_due(db, p->en->now_ms, &but, ids, ENRICH_BATCH, &count, e) :
+	    claim_due(db, p->en->now_ms, &but, ids, ENRICH_BATCH, &count, e);
+	for (*n = 0; rc == 0 && *n < count; (*n)++) {
+		struct asking *as = list[*n] = asking_new(ids[*n]);
+
+		if (!approvals) {
+			rc = claim_get(db, ids[*n], &as->arena, &as->c, e);
+		} else if ((rc = approval_get_row(db, ids[*n], &as->arena, &ap, e)) == 0) {
+			as->approval = ids[*n];
+			as->c = (struct claim){.org_scheme = ap.org_scheme, .org_number = ap.org_number, .msn = ap.msn};
 		}
-	} while (taken > 0);
-	return approvals_take(p, ENRICH_BATCH, e);
+	}
+	return rc;
+}
+
+/* Takes them in hand: how many, or -1. Read in one go, for each read by itself would lock the file anew. */
+static int
+due_take(struct pass *p, bool approvals, struct err *e)
+{
+	struct asking	*list[ENRICH_BATCH];
+	int		 n = 0, taken = 0, took, rc = db_read_begin(p->en->db, e);
+
+	if (rc == 0) {
+		rc = due_read(p, approvals, list, &n, e);
+		db_read_end(p->en->db);
+	}
+	for (int i = 0; i < n; i++) {
+		if (rc == -1 || *p->en->stop) {
+			asking_free(list[i]);
+			continue;
+		}
+		took = approvals ? approval_take(p, list[i], e) : claim_take(p, list[i], e);
+		if (took == -1)
+			rc = -1;
+		else
+			taken += took;
+	}
+	return rc == -1 ? -1 : taken;
+}
+
+/* Takes due claims in hand until there are enough, and then approvals: what waits for its first answer goes before what had one. */
+static int
+hands_fill(struct pass *p, struct err *e)
+{
+	bool	approvals = false;
+	int	taken;
+
+	while (!*p->en->stop && !p->over && !p->listed && clock_mono_ms() - p->began_ms <= ENRICH_PASS_MS &&
+	    p->asked_count + p->answered_count <= ENRICH_HANDS - ENRICH_BATCH) {
+		if ((taken = due_take(p, approvals, e)) == -1)
+			return -1;
+		p->listed = taken == 0 && (approvals || p->en->conf->none);
+		approvals |= taken == 0;
+	}
+	return 0;
 }
 
 /* What must be told at once, the worse the higher: keys, then the certificate; 0: what may pass. */
@@ -473,7 +491,7 @@ pass_ask(struct pass *p, struct err *e)
 	struct question *q;
 
 	for (;;) {
-		if (claims_take(p, e) == -1)
+		if (hands_fill(p, e) == -1)
 			return -1;
 		if (p->asked_count == 0 && p->answered_count == 0)
 			break;

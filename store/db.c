@@ -291,6 +291,18 @@ db_rollback(struct db *db)
 	db->begun = false;
 }
 
+int
+db_read_begin(struct db *db, struct err *e)
+{
+	return sql_run(db, SQL_BEGIN_READ, NULL, e) < 0 ? -1 : 0;
+}
+
+void
+db_read_end(struct db *db)
+{
+	sql_read_end(db, true);
+}
+
 /* ---------------------------------------------------------------- verify */
 
 int

@@ -46,6 +46,12 @@ void	db_close(struct db *);
 int	db_begin(struct db *, struct err *);
 int	db_commit(struct db *, struct err *);
 void	db_rollback(struct db *);	/* fine if nothing is open */
+/*
+ * What is read in between is of one state of the file, which is locked once and not for each read. Nothing is written meanwhile,
+ * and nothing waited for. Not inside db_begin().
+ */
+int	db_read_begin(struct db *, struct err *);
+void	db_read_end(struct db *);
 
 /* What the database remembers under a name of ours; NULL: nothing yet. db_note_set() inside a transaction. */
 int	db_note(struct db *, const char *name, struct arena *, const char **text, struct err *);
