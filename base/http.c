@@ -19,6 +19,7 @@
  * and reads all its files, this one too, for every connection: 30 ms instead of 8.
  */
 #define HTTP_SYSTEM_CA		"/etc/ssl/certs/ca-certificates.crt"
+#define HTTP_NO_EXPECT		"Expect:"	/* no "100-continue", which would be waited for */
 #define HTTP_PROXY_PORT		"1080"	/* libcurl's default for a proxy without one */
 
 /* What arrives, and the bounds that it must keep. */
@@ -36,7 +37,8 @@ struct transfer {
 	struct http_request	 req;
 	struct arena		*arena;		/* of the answer */
 	struct answer		 answer;
-	struct curl_slist	*headers, *names;
+	struct curl_slist	*headers;	/* kept from request to request: most have the same */
+	struct curl_slist	*names;
 	int64_t			 start_ms;
 	char			 words[CURL_ERROR_SIZE];
 	void			*tag;
@@ -562,6 +564,24 @@ list_add(struct curl_slist **list, const char *line)
 	*list = more;
 }
 
+/* These very fields, in the spelling of headers_make(). */
+static bool
+headers_are(const struct curl_slist *line, const struct http_request *req)
+{
+	for (int i = 0; i < req->header_count; i++, line = line->next) {
+		const struct http_header	*h = &req->headers[i];
+		struct span			 rest, name;
+
+		if (line == NULL || *h->value == '\0')
+			return false;
+		rest = span_of(line->data);
+		if (!span_cut(&rest, ':', &name) || !span_is(name, h->name) || rest.n < 1 ||
+		    strcmp(rest.p + 1, h->value) != 0)
+			return false;
+	}
+	return line != NULL && strcmp(line->data, HTTP_NO_EXPECT) == 0;	/* and no more of the caller's */
+}
+
 /* libcurl's own spelling: "A: b", "A;" for an empty value, "A:" to leave out a field of its own. */
 static int
 headers_make(const struct http_request *req, struct arena *a, struct curl_slist **out,
@@ -579,10 +599,18 @@ headers_make(const struct http_request *req, struct arena *a, struct curl_slist 
 		list_add(out, arena_printf(a, *h->value == '\0' ? "%s;%s" : "%s: %s", h->name,
 		    h->value));
 	}
-	list_add(out, "Expect:");
+	list_add(out, HTTP_NO_EXPECT);
 	if (!has_type)
 		list_add(out, "Content-Type:");
 	return 0;
+}
+
+static int
+headers_new(struct transfer *t, const struct http_request *req, struct arena *a, struct err *e)
+{
+	curl_slist_free_all(t->headers);
+	t->headers = NULL;
+	return headers_make(req, a, &t->headers, e);
 }
 
 /* CURLOPT_XFERINFOFUNCTION: called at least once a second; not 0 ends the request. */
@@ -717,8 +745,8 @@ transfer_begin(struct transfer *t, const struct http_net *net, const struct http
 	arena_puts(&t->answer.body, "");
 	t->words[0] = '\0';
 	t->start_ms = clock_mono_ms();
-	proxy = proxy_of(net, http_host(req->url, a));
-	if (headers_make(req, a, &t->headers, e) == -1 ||
+	proxy = net->proxy != NULL ? proxy_of(net, http_host(req->url, a)) : NULL;
+	if ((!headers_are(t->headers, req) && headers_new(t, req, a, e) == -1) ||
 	    names_resolve(net, req->url, proxy, a, &t->names, e) == -1)
 		return -1;
 	curl_easy_reset(t->easy);
@@ -732,9 +760,15 @@ static void
 transfer_end(struct transfer *t)
 {
 	curl_easy_reset(t->easy);	/* it keeps connections, and no pointer of ours */
-	curl_slist_free_all(t->headers);
 	curl_slist_free_all(t->names);
-	t->headers = t->names = NULL;
+	t->names = NULL;
+}
+
+static void
+transfer_close(struct transfer *t)
+{
+	curl_easy_cleanup(t->easy);
+	curl_slist_free_all(t->headers);
 }
 
 static void
@@ -783,11 +817,11 @@ http_close(struct http *http)
 		transfer_idle(http, http->running);
 	while ((t = http->idle) != NULL) {
 		http->idle = t->next;
-		curl_easy_cleanup(t->easy);
+		transfer_close(t);
 		free(t);
 	}
 	curl_multi_cleanup(http->multi);
-	curl_easy_cleanup(http->one.easy);
+	transfer_close(&http->one);
 	free(http);
 }
 

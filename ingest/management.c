@@ -1,3 +1,4 @@
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -29,6 +30,7 @@ struct management {
 	volatile const int		*stop;
 	struct http			*http;
 	struct arena			 arena;		/* of the secrets */
+	const char			*host;		/* of the URL, for messages */
 	const char			*client_id, *client_secret, *subscription_key, *basic;
 	int64_t				 wall_ms;	/* wall clock minus the monotonic one */
 	struct pace			 pace;
@@ -37,6 +39,7 @@ struct management {
 	struct queue			 queued, done;
 	/* the token */
 	char				*token;		/* NULL: none */
+	char				*bearer;	/* "Bearer " and the last token */
 	char				*token_old;	/* the one before, which answers may still quote */
 	unsigned			 token_number;
 	bool				 token_doubted;	/* bought after a 401, and no answer has come by it */
@@ -194,6 +197,7 @@ management_open(const struct management_conf *conf, volatile const int *stop, in
 	queue_init(&m->queued);
 	queue_init(&m->done);
 	m->http = http_open();
+	m->host = http_host(conf->url, &m->arena);
 	if (conf_secret_read(conf->client_id, &m->arena, &m->client_id, e) == -1 ||
 	    conf_secret_read(conf->client_secret, &m->arena, &m->client_secret, e) == -1 ||
 	    (conf->keys != API_KEYS_MANAGEMENT &&
@@ -238,6 +242,7 @@ management_close(struct management *m)
 	http_close(m->http);
 	text_wipe(&m->token);
 	text_wipe(&m->token_old);
+	text_wipe(&m->bearer);
 	arena_free(&m->token_arena);
 	arena_free(&m->arena);
 	free(m);
@@ -331,10 +336,10 @@ status_error(const struct management *m, const char *what, const struct http_res
     struct err *e)
 {
 	struct arena	 a = {0};
-	const char	*host = http_host(m->conf->url, &a), *said = words_of(m, res, &a);
+	const char	*said = words_of(m, res, &a);
 	bool		 keys = res->status == 401 || res->status == 403 || (res->status == 400 && token);
 
-	err_what(e, ERR_RETRY, keys ? ERR_KEYS : ERR_ANY, "%s: %s: %s (status %d)%s%s%s%s", host, what,
+	err_what(e, ERR_RETRY, keys ? ERR_KEYS : ERR_ANY, "%s: %s: %s (status %d)%s%s%s%s", m->host, what,
 	    status_means(res->status, token), res->status,
 	    keys && (token || res->status == 401) ? "; " : "",
 	    keys && (token || res->status == 401) ? management_keys_from(m->conf->keys) : "",
@@ -428,12 +433,13 @@ token_take(struct management *m, struct http_done *d)
 		status_error(m, "token", &d->res, true, &e);
 		token_failed(m, &e, status_passes(d->res.status), wish_of(&d->res));
 	} else if (reply_token(d->res.body, m->wall_ms + now_ms, &m->token_arena, &token, &life_ms, &e) == -1) {
-		err_in(&e, "%s: token", http_host(m->conf->url, &m->token_arena));
+		err_in(&e, "%s: token", m->host);
 		e.kind = ERR_RETRY;
 		token_failed(m, &e, false, -1);
 	} else {
 		token_drop(m);
-		if ((m->token = strdup(token)) == NULL)
+		text_wipe(&m->bearer);
+		if ((m->token = strdup(token)) == NULL || asprintf(&m->bearer, "Bearer %s", token) == -1)
 			arena_no_memory();
 		m->token_number++;
 		m->token_doubted = m->token_refused;
@@ -523,7 +529,7 @@ static void
 question_start(struct management *m, struct question *q)
 {
 	const struct http_header headers[] = {
-		{"Authorization", arena_printf(q->arena, "Bearer %s", m->token)},
+		{"Authorization", m->bearer},
 		SYSTEM_HEADERS,
 		{"Accept", "application/json, application/problem+json, */*;q=0.1"},
 		{"Ocp-Apim-Subscription-Key", m->subscription_key},
@@ -588,14 +594,13 @@ answer_read(struct question *q, struct span body, struct err *e)
 static void
 question_answered(struct management *m, struct question *q, struct http_response *res)
 {
-	const char	*host = http_host(m->conf->url, q->arena);
 	struct err	 e;
 
 	if (res->status == 200 && strcmp(res->type, "application/json") != 0)
-		err_set(&e, ERR_REJECT, "%s: %s: %.80s instead of JSON", host, question_name(q),
+		err_set(&e, ERR_REJECT, "%s: %s: %.80s instead of JSON", m->host, question_name(q),
 		    *res->type != '\0' ? res->type : "an answer without a type");
 	else if (res->status == 200 && answer_read(q, res->body, &e) == -1)
-		err_in(&e, "%s: %s", host, question_name(q));
+		err_in(&e, "%s: %s", m->host, question_name(q));
 	else {
 		q->found = res->status == 200;
 		q->retry_after_ms = -1;
