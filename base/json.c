@@ -464,6 +464,12 @@ json_put(struct json *object, const char *key, struct json *value)
 }
 
 void
+json_put_printed(struct json *object, const char *key, const char *text)
+{
+	json_put(object, key, text != NULL ? made(cJSON_CreateRaw(text)) : NULL);
+}
+
+void
 json_put_text(struct json *object, const char *key, const char *text)
 {
 	json_put(object, key, json_string(span_of(text)));

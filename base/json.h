@@ -50,6 +50,8 @@ struct json	*json_object(void);
 struct json	*json_array(void);
 void		 json_put(struct json *object, const char *key, struct json *value);	/* takes value; NULL: null */
 void		 json_put_text(struct json *object, const char *key, const char *);
+/* A value as json_print() gave it to this process: it is put as it is and not parsed; NULL: null. */
+void		 json_put_printed(struct json *object, const char *key, const char *);
 void		 json_put_span(struct json *object, const char *key, struct span);	/* p NULL: null */
 void		 json_put_int(struct json *object, const char *key, int64_t);
 void		 json_put_bool(struct json *object, const char *key, bool);

@@ -152,8 +152,8 @@ units_json(const struct unit_list *units)
 static void
 said_put(struct json *j, const struct said *said)
 {
-	json_put(j, "sales_unit", said->unit != NULL ? json_ours(said->unit->json) : NULL);
-	json_put(j, "merchant", said->merchant != NULL ? json_ours(said->merchant->json) : NULL);
+	json_put_printed(j, "sales_unit", said->unit != NULL ? said->unit->json : NULL);
+	json_put_printed(j, "merchant", said->merchant != NULL ? said->merchant->json : NULL);
 	json_put(j, "units", units_json(said->units));
 }
 

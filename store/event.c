@@ -155,6 +155,7 @@ chain_end(struct db *db, struct link *l, struct err *e)
 	    "event %lld has no hash: run `approvals verify`", (long long)l->seq - 1);
 }
 
+/* Takes the data. */
 static int
 link_add(struct db *db, struct link *l, const struct event_new *ev, struct err *e)
 {
@@ -168,7 +169,7 @@ link_add(struct db *db, struct link *l, const struct event_new *ev, struct err *
 	json_put_bool(payload, "history", ev->history);
 	if (untrusted)
 		json_put_bool(payload, "untrusted", true);
-	json_put(payload, "data", json_copy(ev->data));
+	json_put(payload, "data", ev->data);
 	text = json_print(payload, &a);
 	digest_random(salt, sizeof(salt));
 	digest_hmac((struct span){(const char *)salt, sizeof(salt)}, span_of(text), l->commit);
@@ -206,7 +207,7 @@ event_add(struct db *db, const struct event_new *ev, int64_t now_ms, struct err 
 	else
 		rc = sql_number(db, SQL_EVENT_HAS, ARGS(arg_text(id.s)), &seq, e);
 	if (rc == 0)
-		rc = link_add(db, &l, ev, e);
+		return link_add(db, &l, ev, e);
 	json_free(ev->data);
 	return rc < 0 ? -1 : 0;
 }

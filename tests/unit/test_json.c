@@ -142,7 +142,7 @@ writing_keeps_the_order_and_survives_any_bytes(void **state)
 	struct arena	 a = {0};
 	static const char want[] = "{\"b\":\"\xc3\xa6\\\"\\n\",\"a\":null,\"n\":1795339800007,\"t\":true,"
 	    "\"at\":\"2026-11-22T09:30:00.007Z\",\"never\":null,\"bad\":\"x\xef\xbf\xbdy\xef\xbf\xbd\","
-	    "\"none\":null,\"l\":[\"e\",null]}";
+	    "\"none\":null,\"l\":[\"e\",null],\"p\":{\"q\":[1]},\"r\":null}";
 
 	(void)state;
 	json_put_text(j, "b", "\xc3\xa6\"\n");
@@ -156,6 +156,8 @@ writing_keeps_the_order_and_survives_any_bytes(void **state)
 	json_add_text(l, "e");
 	json_add(l, NULL);
 	json_put(j, "l", l);
+	json_put_printed(j, "p", "{\"q\":[1]}");
+	json_put_printed(j, "r", NULL);
 	assert_string_equal(json_print(j, &a), want);
 	copy = json_copy(j);
 	json_free(j);
