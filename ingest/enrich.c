@@ -13,8 +13,8 @@
 #include "store/event.h"
 
 #define ENRICH_BATCH		256	/* claims listed at a time: others change the queue, too */
-#define ENRICH_HANDS		512	/* claims in hand, 20 KiB each; management bounds what is on its way */
-#define ENRICH_GATHER		256	/* answered claims written in one transaction: each waits for the disk five times */
+#define ENRICH_HANDS		768	/* claims in hand, 20 KiB each; management bounds what is on its way */
+#define ENRICH_GATHER		512	/* answered claims written in one transaction: each waits for the disk five times */
 #define ENRICH_GATHER_MS	1000	/* and how long one waits for others */
 #define ENRICH_PASS_MS		(5 * CLOCK_MINUTE)
 #define LOOK_QUESTIONS		2	/* about a claim at most: the sales unit, and the merchant or its units */

@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define HANDS_BUCKETS	1024	/* twice as many as are ever in hand */
+#define HANDS_BUCKETS	1024	/* more than are ever in hand */
 
 struct hand {
 	const char	*msn;		/* NULL: by id */
