@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from servers import management
+from servers import management, web
 from servers.world import approval_mail
 
 pytestmark = pytest.mark.clock
@@ -324,7 +324,8 @@ def test_a_proven_claim_without_its_msn_is_proposed_the_one_unit_without_an_appr
     assert accepted["data"]["msn"] == accepted["data"]["review"]["msn"] == "222222"
 
 
-@pytest.mark.parametrize("case", ["two are new", "none is new", "not proven", "it is of the baseline"])
+@pytest.mark.parametrize("case", ["two are new", "none is new", "not proven", "it is of the baseline",
+    "the list has an entry without a number"])
 def test_no_unit_is_proposed_if(world, now, case):
     world.know("123456", "987654325")
     if case == "two are new":
@@ -334,6 +335,10 @@ def test_no_unit_is_proposed_if(world, now, case):
     if case == "it is of the baseline":
         world.config["reconcile"] = {"every": "6h"}
         world.run("run", at=now)
+    if case == "the list has an entry without a number":
+        answer = world.api._answer
+        world.api._answer = lambda handler, path: (web.status(200, b'[{"msn":"123456","name":"A"},{"msn":null,"name":"B"}]',
+            "application/json")(handler) if path.endswith("/sales-units") else answer(handler, path))
     world.deliver(without_msn(approval_mail("222222", proven=case != "not proven")))
     world.run("run", at=now + 60)
     item = waiting(world, now + 120)[-1]

@@ -272,6 +272,21 @@ def test_a_revoked_token_is_fetched_anew_once_for_all_that_met_it(api, client):
     assert len(api.tokens) == 2 and len(api.asked) <= 40 + 2 + 4
 
 
+def test_a_token_that_is_revoked_again_later_is_fetched_anew_again(api, client):
+    client.section["max_concurrent"] = 1
+    asked = []
+
+    def fault(handler):
+        asked.append(handler.path)
+        if len(asked) in (2, 4):  # and an answer between
+            api.tokens.clear()
+        return False
+    api.fault = fault
+    got = client.ask("sales-unit 200001", "sales-unit 200002", "sales-unit 200003", "sales-unit 200004")
+    assert not any(one["failed"] for one in got), got
+    assert sum(path == management.TOKEN_PATH for _, path in api.asked) == 3
+
+
 def test_keys_refused_at_every_question_end_after_one_new_token(api, client):
     api.fault = management.GATEWAY_401
     got = client.ask(*FORTY)
@@ -376,6 +391,20 @@ def test_a_long_wish_to_be_left_alone_ends_all_questions(api, client, fault, sec
     got = client.ask(*FORTY)
     assert all(one["failed"] and one["away"] for one in got)
     assert {one["retry_after_ms"] for one in got} <= {seconds * 1000} and len(api.asked) <= 1 + 8
+
+
+def test_a_429_is_meant_for_all_questions(api, client):
+    client.section["max_concurrent"] = 1
+    api.fault = after(1, web.status(429, b"{}", "application/json", [("Retry-After", "2")]))
+    got = client.ask("sales-unit 200001", "sales-unit 200002")
+    assert not any(one["failed"] for one in got)
+    assert api.asked_at[2] - api.asked_at[1] >= 1.9  # the second one waits, too
+
+
+def test_a_404_of_the_gateway_is_no_answer_about_a_unit(api, client):
+    api.fault = web.status(404, b'{"statusCode": 404, "message": "Resource not found"}', "application/json")
+    got, = client.ask("sales-unit 200001")
+    assert got["failed"] is True and "management_api.url" in got["error"]
 
 
 def test_a_server_that_fails_on_and_on_is_left_alone(api, client):
@@ -605,6 +634,24 @@ def test_a_secret_that_the_server_sends_back_is_not_said(api, client):
     api.token_fault = lambda handler: handler.answer(401, json.dumps({"message": "bad " + handler.headers["client_secret"]})
         .encode(), "application/json")
     client.ask("sales-unit 200001")
+
+
+def test_nor_is_the_token_before_this_one(api, client):
+    def fault(handler):
+        if len(api.tokens) == 1:
+            return management.GATEWAY_401(handler)
+        return handler.answer(400, json.dumps({"title": "not " + api.tokens[0][:90]}).encode(), "application/problem+json")
+    api.fault = fault
+    api._new_token = lambda new=api._new_token: short(api, new())
+    got, = client.ask("sales-unit 200001")  # which looks for them itself
+    assert got["failed"] is True and len(api.tokens) == 2
+
+
+def short(api, token):
+    """One that a message could hold whole."""
+    api.tokens[-1] = token[:40]
+    api.issued[token[:40]] = api.issued.pop(token)
+    return token[:40]
 
 
 def test_a_problem_is_quoted_cut_short_and_in_one_line(api, client):

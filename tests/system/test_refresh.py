@@ -64,6 +64,14 @@ def test_a_changed_name_status_or_configuration_is_told_as_what_it_was_and_is(ap
     assert "86011117947" not in approved.database.read_bytes().decode("latin-1")
 
 
+@pytest.mark.parametrize("country", [None, "Norge", 47])
+def test_a_country_that_the_api_does_not_say_stays(approved, now, country):
+    approved.api.data["merchants"][0].update(countryCode=country, name="Fjord Te AS")
+    refresh(approved, now + HOUR)
+    approval, = approved.log()
+    assert (approval["country"], approval["merchant_name"]) == ("NO", "Fjord Te AS")
+
+
 def test_what_did_not_change_is_not_told_and_the_asking_is_counted(approved, now):
     for hour in (1, 2, 3):
         refresh(approved, now + hour * HOUR)
