@@ -210,7 +210,8 @@ approval_add(struct db *db, const struct claim *c, const struct approval_facts *
  * nobody was told of it yet.
  */
 static int
-approval_first_mail(struct db *db, const struct claim *c, struct approval *p, bool *tell, struct arena *a, struct err *e)
+approval_first_mail(struct db *db, const struct claim *c, const struct approval_facts *f, struct approval *p,
+    bool *tell, struct arena *a, struct err *e)
 {
 	bool from = c->sender_domain != NULL && c->sender_domain[0] != '\0';
 	int64_t id = p->id;
@@ -218,7 +219,7 @@ approval_first_mail(struct db *db, const struct claim *c, struct approval *p, bo
 
 	first = sql_run(db, SQL_APPROVAL_MAIL, ARGS(arg_int(id), arg_time(c->received_ms),
 	    arg_text(c->mailbox), arg_text(c->message_id), arg_text(from ? c->sender_domain : NULL),
-	    arg_text(c->proof)), e);
+	    arg_text(c->proof), arg_int(claim_in_junk(c)), arg_text(first_of(f->reasons, "[]"))), e);
 	if (first >= 0 && !c->history)
 		told = sql_run(db, SQL_APPROVAL_TELL, ARGS(arg_int(id)), e);
 	if (first < 0 || told < 0)
@@ -282,7 +283,7 @@ approval_confirm(struct db *db, const struct claim *c, const struct approval_fac
 			goto out;
 		got = approval_find(db, SQL_APPROVAL_BY_KEY, key, &a, &p, e);
 	}
-	if (got != 1 || (!*made && approval_first_mail(db, c, &p, &tell, &a, e) != 0))
+	if (got != 1 || (!*made && approval_first_mail(db, c, f, &p, &tell, &a, e) != 0))
 		goto out;
 	got = sql_run(db, SQL_CLAIM_CONFIRM,
 	    ARGS(arg_int(c->id), arg_text(f->api), arg_int(now_ms), arg_int(p.id),

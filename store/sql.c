@@ -697,7 +697,7 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_APPROVAL_TELL] = "DELETE FROM untold WHERE approval_id = ?1",
 	[SQL_APPROVAL_MAIL] =	/* the first mail for one that had none */
 	    "UPDATE approval SET received_ms = ?2, mailbox = ?3, message_id = ?4, sender_domain = ?5,"
-	    " proof = ?6 WHERE id = ?1 AND mailbox IS NULL",
+	    " proof = ?6, junk = ?7, reasons = ?8 WHERE id = ?1 AND mailbox IS NULL",
 	/*
 	 * Claims of unproven mail that the API alone may confirm: new ones at once, after an hour, after six. ?1 now,
 	 * ?2 the baseline, ?3 an hour, ?4 six, ?5 a day.

@@ -217,6 +217,18 @@ def test_what_is_recorded_without_a_mail_and_its_later_mail_are_one_approval_tol
     assert len(partner.events("evidence.added")) == (2 if new == "announce" else 1)
 
 
+def test_the_first_mail_for_what_was_recorded_brings_its_remarks_along(partner):
+    partner.config["reconcile"]["new"] = "record"
+    partner.know("123456", ORG)
+    for hours in (0, 25, 31):
+        partner.run("run", at=NOW + hours * HOUR)
+    partner.deliver(approval_mail("123456", unit="Another", date=NOW + 32 * HOUR), folder="Junk")
+    partner.run("run", at=NOW + 32 * HOUR)
+    told, = partner.received("approval.confirmed")
+    assert told["data"]["found_in_junk"] is True
+    assert told["data"]["reasons"] == [{"code": "name-differs", "doubt": False, "field": "sales_unit_name"}]
+
+
 def test_a_unit_of_a_deactivated_merchant_is_neither_told_nor_recorded(partner):
     partner.config["reconcile"]["new"] = "announce"
     partner.know("123456", "987654333", merchant="Stengt AS")
