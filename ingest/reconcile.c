@@ -16,6 +16,7 @@
 #define MAX_ID		64	/* characters of an order's id; a UUID has 36 */
 #define MAX_STATUS	40
 #define EVERY_MIN_MS	(10 * CLOCK_MINUTE)	/* lists are long, and nothing in them is in a hurry */
+#define AGAIN_MS	(10 * CLOCK_MINUTE)	/* lists that could not be had: each pass waits for them */
 #define EVERY_MAX_MS	(7 * CLOCK_DAY)
 
 /* ---- settings and arithmetic */
@@ -607,6 +608,13 @@ lists_are_due(const struct reconcile *rc, const struct unit_times *t)
 	    rc->now_ms - t->listed_ms >= rc->conf->every_ms;
 }
 
+/* Lists that hang or are refused, while the rest of the API works, are not asked for in each pass. */
+static bool
+lists_must_wait(const struct reconcile *rc, const struct unit_times *t)
+{
+	return lists_are_due(rc, t) && t->tried_ms <= rc->now_ms && rc->now_ms - t->tried_ms < AGAIN_MS;
+}
+
 int
 reconcile_is_due(struct reconcile *rc, bool *due, struct err *e)
 {
@@ -621,7 +629,7 @@ reconcile_is_due(struct reconcile *rc, bool *due, struct err *e)
 		return 0;
 	if (answer_wish(rc->db, rc->now_ms, &wish_ms, e) == -1 || unit_times(rc->db, &t, e) == -1)
 		return -1;
-	if (wish_ms > 0)
+	if (wish_ms > 0 || lists_must_wait(rc, &t))
 		return 0;
 	*due = lists_are_due(rc, &t);
 	if (!*due)
@@ -646,14 +654,18 @@ trouble_over(struct reconcile *rc, const char *name, struct err *e)
 	return 0;
 }
 
+/* When the next pass may ask again. */
 static int
-wish_keep(struct pass *p, struct err *e)
+failure_keep(struct pass *p, struct err *e)
 {
-	if (p->wish_ms == 0)
+	const bool lists = !p->away && !p->rc->listed;
+
+	if (p->wish_ms == 0 && !lists)
 		return 0;
 	if (db_begin(p->rc->db, e) == -1)
 		return -1;
-	if (answer_wish_set(p->rc->db, p->wish_ms, p->rc->now_ms, e) == 0)
+	if ((p->wish_ms == 0 || answer_wish_set(p->rc->db, p->wish_ms, p->rc->now_ms, e) == 0) &&
+	    (!lists || unit_tried(p->rc->db, p->rc->now_ms, e) == 0))
 		return db_commit(p->rc->db, e);
 	db_rollback(p->rc->db);
 	return -1;
@@ -673,7 +685,7 @@ pass_end(struct pass *p, struct err *e)
 			return -1;
 		return rc->others_fail ? 0 : trouble_over(rc, "management", e);
 	}
-	if (wish_keep(p, e) == -1)
+	if (failure_keep(p, e) == -1)
 		return -1;
 	if (rc->command) {
 		*e = p->why;

@@ -9,6 +9,7 @@
 #define NOTE_BASELINE	"reconcile-baseline"
 #define NOTE_LISTED	"reconcile-listed"
 #define NOTE_ORDERS	"reconcile-orders"
+#define NOTE_TRIED	"reconcile-tried"
 #define TIME_TEXT	24	/* of 64 bits in decimal */
 
 /* ---- when */
@@ -38,7 +39,8 @@ int
 unit_times(struct db *db, struct unit_times *t, struct err *e)
 {
 	if (time_note(db, NOTE_BASELINE, &t->baseline_ms, e) != 0 ||
-	    time_note(db, NOTE_ORDERS, &t->orders_ms, e) != 0)
+	    time_note(db, NOTE_ORDERS, &t->orders_ms, e) != 0 ||
+	    time_note(db, NOTE_TRIED, &t->tried_ms, e) != 0)
 		return -1;
 	return time_note(db, NOTE_LISTED, &t->listed_ms, e);
 }
@@ -55,6 +57,12 @@ unit_listed(struct db *db, bool again, bool orders, int64_t now_ms, struct err *
 	if (orders && t.orders_ms == 0 && time_note_set(db, NOTE_ORDERS, now_ms, e) != 0)
 		return -1;
 	return time_note_set(db, NOTE_LISTED, now_ms, e);
+}
+
+int
+unit_tried(struct db *db, int64_t now_ms, struct err *e)
+{
+	return time_note_set(db, NOTE_TRIED, now_ms, e);
 }
 
 /* ---- units */

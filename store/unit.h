@@ -15,10 +15,13 @@
 #include "store/db.h"
 
 /* When the first and the last list of units were taken, and the first of orders; 0: never. */
-struct unit_times { int64_t baseline_ms, listed_ms, orders_ms; };
+struct unit_times { int64_t baseline_ms, listed_ms, orders_ms, tried_ms /* in vain, the last time */; };
 int	unit_times(struct db *, struct unit_times *, struct err *);
 /* The units' list (and the orders') was taken at now_ms; the first time, or if `again`, it is the baseline. */
 int	unit_listed(struct db *, bool again, bool orders, int64_t now_ms, struct err *);
+
+/* They could not be had, or were not believed. */
+int	unit_tried(struct db *, int64_t now_ms, struct err *);
 
 struct unit_new {
 	const char	*msn, *name;

@@ -185,6 +185,21 @@ def test_a_unit_whose_mail_comes_in_time_or_waits_for_a_person_is_not_missing(pa
     assert missing_mail(partner) == []
 
 
+def test_a_mail_that_comes_while_the_unit_is_asked_about_is_in_time(partner):
+    """The command takes no lock: another process may store the mail between its list and its answer."""
+    partner.know("123456", ORG)
+    partner.run("run", at=NOW)
+    partner.deliver(approval_mail("123456", date=NOW + 25 * HOUR))
+
+    def fault(handler):
+        if handler.path.endswith("/123456") and partner.count("claim") == 0:
+            partner.run("ingest", at=NOW + 25 * HOUR)
+        return False
+    partner.api.fault = fault
+    partner.run("reconcile", at=NOW + 25 * HOUR)
+    assert partner.count("claim") == 1 and missing_mail(partner) == []
+
+
 def test_a_forged_mail_hides_no_missing_one(partner):
     partner.know("123456", ORG)
     partner.run("run", at=NOW)
@@ -261,11 +276,13 @@ def test_lists_are_taken_as_often_as_configured_and_run_goes_on_without_them(par
 def test_lists_that_may_not_be_had_raise_api_failing_and_delay_no_mail(partner):
     answer = partner.api._answer
     partner.api._answer = lambda handler, path: handler.answer(403, b"{}") if path in (LIST, ORDERS) else answer(handler, path)
-    for minutes in (0, 20, 40):
+    before = asked(partner, LIST)
+    for minutes in (0, 5, 9, 20, 40):
         partner.know(str(123456 + minutes), ORG)
         partner.deliver(approval_mail(str(123456 + minutes), date=NOW + 60 * minutes))
         partner.run("run", at=NOW + 60 * minutes)
-    assert len(partner.received("approval.confirmed")) == 3
+    assert len(partner.received("approval.confirmed")) == 5
+    assert asked(partner, LIST) == before + 3  # each pass would wait for them
     failing, = partner.events("api.failing")
     assert failing["data"]["name"] == "management-lists"
     partner.api._answer = answer
