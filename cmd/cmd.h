@@ -78,7 +78,7 @@ struct app {
 	bool		 staying;	/* a worker of watch: a quiet pass is not worth a line */
 	int		 report;	/* and where it tells what it does */
 	int64_t		 away_ms;	/* clock_mono_ms() when it last said that the database is busy or full; 0: it is not */
-	bool		 api_fails, api_away;	/* as enrich met it: in part, as a whole */
+	bool		 api_fails, api_away, api_shut;	/* as enrich met it: in part, as a whole, by our keys or a stop */
 	struct management *api;		/* that it keeps from pass to pass; NULL: not yet asked */
 };
 

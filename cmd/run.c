@@ -47,7 +47,8 @@ enrich_part(struct app *app)
 	enum status	status = STATUS_DONE;
 
 	app->api_fails = enrich_pass(&en, &e) == -1;
-	app->api_away = app->api_fails && en.confirmed + en.evidence + en.pending + en.waiting == 0;
+	app->api_away = app->api_fails && en.away;
+	app->api_shut = app->api_fails && e.what != ERR_ANY && (en.away || e.what != ERR_KEYS);
 	if (app->api_fails) {
 		status = status_of(&e);
 		if (e.what == ERR_DATABASE || e.what == ERR_CONFIG || e.kind == ERR_FATAL ||
@@ -56,7 +57,7 @@ enrich_part(struct app *app)
 		else if (status == STATUS_PARTLY && en.failing_ms < TROUBLE_LONG_MS)
 			status = STATUS_DONE;	/* a blip: the next pass asks again */
 	}
-	if (app->set.sender.accept_api && !app->api_fails && unproven_pass(&en, &e) == -1 && !stop_asked)
+	if (app->set.sender.accept_api && !app->api_shut && unproven_pass(&en, &e) == -1 && !stop_asked)
 		status = status_worse(status, app_failed(app, "enrich.failed", &e));
 	(app->staying && en.asked == 0 ? log_debug : log_info)("enrich.done", "asked", log_num(en.asked).s, "confirmed", log_num(en.confirmed).s, "evidence",
 	    log_num(en.evidence).s, "pending", log_num(en.pending).s, "waiting", log_num(en.waiting).s,
@@ -74,8 +75,10 @@ reconcile_part(struct app *app)
 	enum status	 status = STATUS_DONE;
 	bool		 due = false;
 
-	if (app->api_away)
+	if (app->api_shut)
 		return STATUS_DONE;	/* enrich said so */
+	if (app->api_away)
+		rc.keep = NULL;		/* perhaps for one claim alone, which may never be answered: lists are asked for on their own */
 	if (reconcile_is_due(&rc, &due, &e) == -1)
 		return app_failed(app, "reconcile.failed", &e);
 	if (!due)

@@ -571,6 +571,7 @@ pass_end(struct pass *p, struct err *e)
 	    p->told_now && refusal(&p->why) > 0 ? 0 : TROUBLE_LONG_MS, en->now_ms, &t, e) == -1)
 		return -1;
 	en->failing_ms = en->now_ms - t.since_ms;
+	en->away = p->over;
 	if (t.say)
 		log_warn("api.failing", "name", "management", "error", p->why.msg, "since",
 		    clock_iso(t.since_ms).s, NULL);

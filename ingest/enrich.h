@@ -24,6 +24,7 @@ struct enrich {
 	/* out */
 	int64_t				 asked, confirmed, evidence, waiting /* for a person */, pending;
 	int64_t				 refreshed, changed, gone;	/* approvals that were asked about again */
+	bool				 away;		/* -1, and so would all other questions have failed */
 	int64_t				 failing_ms;	/* for how long the API has been failing (set on -1, from
 							   event_failing's since_ms); 0: it is not */
 };

@@ -63,6 +63,7 @@ struct pass {
 	int64_t			 began_ms;	/* monotonic */
 	bool			 failed;	/* a question went unanswered: `why` */
 	bool			 away;		/* and so would all */
+	bool			 unlike;	/* the list of units is not believed */
 	int64_t			 wish_ms;	/* Retry-After; 0: none */
 	struct err		 why;
 };
@@ -276,7 +277,7 @@ lists_take(struct pass *p, struct err *e)
 	if (!p->rc->believe && (rc = units_compare(p, &units.units, &unlike, e)) == -1)
 		goto out;
 	if (unlike) {
-		p->failed = true;
+		p->failed = p->unlike = true;
 		goto out;
 	}
 	/* Orders name the partner that made them: merchants have none to ask for. The units are worth having without. */
@@ -687,7 +688,7 @@ pass_end(struct pass *p, struct err *e)
 	}
 	if (failure_keep(p, e) == -1)
 		return -1;
-	if (rc->command) {
+	if (rc->command || (rc->others_fail && !p->unlike)) {	/* that is told already */
 		*e = p->why;
 		return -1;
 	}

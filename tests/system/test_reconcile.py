@@ -290,6 +290,48 @@ def test_lists_that_may_not_be_had_raise_api_failing_and_delay_no_mail(partner):
     assert len(partner.events("api.recovered")) == 1
 
 
+def test_old_lists_say_nothing_of_today(partner):
+    partner.know("123456", ORG)
+    partner.run("run", at=NOW)
+    answer = partner.api._answer
+    partner.api._answer = lambda handler, path: handler.answer(403, b"{}") if path == LIST else answer(handler, path)
+    partner.run("run", at=NOW + 25 * HOUR)
+    assert missing_mail(partner) == []
+    partner.api._answer = answer
+    partner.run("run", at=NOW + 26 * HOUR)
+    assert missing_mail(partner) == ["123456"]
+
+
+def test_lists_of_a_clock_that_went_back_are_taken_anew(partner):
+    partner.run("run", at=NOW + 10 * DAY)
+    before = asked(partner, LIST)
+    partner.run("run", at=NOW)
+    partner.run("run", at=NOW + HOUR)
+    assert asked(partner, LIST) == before + 1
+
+
+def test_lists_that_come_do_not_end_what_claims_still_suffer_from(partner):
+    partner.api.fault = lambda handler: "333333" in handler.path and (management.FAULTS["500"](handler), True)[1]
+    partner.deliver(approval_mail("333333", date=NOW))
+    partner.know("123456", ORG)
+    partner.deliver(approval_mail("123456", date=NOW))
+    for minutes in (0, 31, 400, 800):
+        partner.run("run", at=NOW + 60 * minutes)
+    assert asked(partner, LIST) >= 3
+    assert len(partner.events("api.failing")) == 1 and partner.events("api.recovered") == []
+
+
+def test_a_unit_whose_merchant_could_not_be_asked_about_is_told_by_the_next_pass(partner):
+    partner.know("123456", ORG)
+    partner.run("run", at=NOW)
+    partner.api.fault = lambda handler: "/merchants/" in handler.path and (management.FAULTS["500"](handler), True)[1]
+    partner.run("run", at=NOW + 25 * HOUR)
+    assert missing_mail(partner) == []
+    partner.api.fault = None
+    partner.run("run", at=NOW + 25 * HOUR + 900)
+    assert missing_mail(partner) == ["123456"]
+
+
 def test_keys_of_a_merchant_ask_for_no_orders(world):
     world.config["reconcile"] = {"every": "6h"}
     world.config["management_api"]["keys"] = "merchant"
