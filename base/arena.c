@@ -51,17 +51,25 @@ block_new(struct arena *a, size_t need)
 	return b;
 }
 
+/* What n bytes take: whole units of alignment. */
+static size_t
+whole(size_t n)
+{
+	const size_t align = _Alignof(max_align_t);
+
+	if (n > SIZE_MAX - align)
+		arena_no_memory();
+	return n == 0 ? align : (n + align - 1) / align * align;
+}
+
 /* As arena_alloc(), of what is written at once: most bytes of an arena are, and zeroing them first is half the work. */
 static void *
 alloc_raw(struct arena *a, size_t n)
 {
-	const size_t		 align = _Alignof(max_align_t);
 	struct arena_block	*b = a->head;
 	char			*p;
 
-	if (n > SIZE_MAX - align)
-		arena_no_memory();
-	n = n == 0 ? align : (n + align - 1) / align * align;
+	n = whole(n);
 	if (b == NULL || b->size - b->used < n)
 		b = block_new(a, n);
 	p = (char *)b->data + b->used;
@@ -126,8 +134,10 @@ arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 	va_end(again);
 	if (n < 0)
 		arena_no_memory();
-	if ((size_t)n < room)
-		return alloc_raw(a, (size_t)n + 1);	/* that is p: rooms are whole units of alignment */
+	if ((size_t)n < room) {
+		b->used += whole((size_t)n + 1);	/* which is room, too */
+		return p;
+	}
 	p = alloc_raw(a, (size_t)n + 1);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	return p;
