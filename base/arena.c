@@ -62,9 +62,9 @@ whole(size_t n)
 	return n == 0 ? align : (n + align - 1) / align * align;
 }
 
-/* As arena_alloc(), of what is written at once: most bytes of an arena are, and zeroing them first is half the work. */
-static void *
-alloc_raw(struct arena *a, size_t n)
+/* Most bytes of an arena are written at once, and zeroing them first is half the work. */
+char *
+arena_room(struct arena *a, size_t n)
 {
 	struct arena_block	*b = a->head;
 	char			*p;
@@ -80,7 +80,7 @@ alloc_raw(struct arena *a, size_t n)
 void *
 arena_alloc(struct arena *a, size_t n)
 {
-	return memset(alloc_raw(a, n), 0, n);
+	return memset(arena_room(a, n), 0, n);
 }
 
 void *
@@ -100,7 +100,7 @@ arena_textn(struct arena *a, const char *s, size_t n)
 
 	if (n == SIZE_MAX)
 		arena_no_memory();
-	p = alloc_raw(a, n + 1);
+	p = arena_room(a, n + 1);
 	if (n > 0)
 		memcpy(p, s, n);
 	p[n] = '\0';
@@ -138,7 +138,7 @@ arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 		b->used += whole((size_t)n + 1);	/* which is room, too */
 		return p;
 	}
-	p = alloc_raw(a, (size_t)n + 1);
+	p = arena_room(a, (size_t)n + 1);
 	vsnprintf(p, (size_t)n + 1, fmt, ap);
 	return p;
 }
@@ -167,6 +167,27 @@ arena_free(struct arena *a)
 	a->head = NULL;
 }
 
+void
+arena_reuse(struct arena *a)
+{
+	struct arena_block *kept = NULL, *b, *next;
+
+	for (b = a->head; b != NULL; b = next) {
+		next = b->next;
+		if (b->size <= ARENA_KEPT_BYTES && (kept == NULL || b->size > kept->size)) {
+			free(kept);
+			kept = b;
+		} else {
+			free(b);
+		}
+	}
+	a->head = kept;
+	if (kept != NULL) {
+		kept->next = NULL;
+		kept->used = 0;
+	}
+}
+
 /* Room for n more bytes and their NUL. */
 static void
 buf_grow(struct arena_buf *b, size_t n)
@@ -178,7 +199,7 @@ buf_grow(struct arena_buf *b, size_t n)
 		arena_no_memory();
 	while (cap < b->n + n + 1)
 		cap *= 2;
-	bigger = alloc_raw(b->arena, cap);
+	bigger = arena_room(b->arena, cap);
 	if (b->n > 0)
 		memcpy(bigger, b->p, b->n);
 	b->p = bigger;

@@ -14,6 +14,7 @@
 #include "base/span.h"
 
 #define ARENA_BLOCK_BYTES 16384		/* the first block; most mails need no second */
+#define ARENA_KEPT_BYTES (512 * 1024)	/* the largest block that arena_reuse() keeps */
 #define ARENA_EXIT_NO_MEMORY 75		/* EX_TEMPFAIL, the status of what was stopped early; a parent knows it from a crash */
 
 struct arena {
@@ -24,12 +25,14 @@ struct arena {
 void		*arena_alloc(struct arena *, size_t n);
 /* An array of n elements; the multiplication is checked. */
 void		*arena_array(struct arena *, size_t n, size_t size);
+char		*arena_room(struct arena *, size_t n);			/* bytes to be written at once: not zeroed */
 char		*arena_text(struct arena *, const char *);		/* a copy; NULL gives NULL */
 char		*arena_textn(struct arena *, const char *, size_t);	/* a copy, NUL-ended */
 struct span	 arena_span(struct arena *, struct span);		/* a copy, NUL-ended too */
 char		*arena_printf(struct arena *, const char *, ...) __attribute__((format(printf, 2, 3)));
 char		*arena_vprintf(struct arena *, const char *, va_list);
 void		 arena_free(struct arena *);				/* and it is empty again */
+void		 arena_reuse(struct arena *);				/* the same, but a block is kept for what comes next */
 _Noreturn void	 arena_no_memory(void);
 
 /*

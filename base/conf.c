@@ -439,7 +439,7 @@ file_read(struct arena *a, const char *path, int flags, mode_t forbidden, size_t
 		    (forbidden & 0444) != 0 ? "0600" : "go-w");
 		goto out;
 	}
-	p = arena_alloc(a, max + 2);
+	p = arena_room(a, max + 2);
 	while (done <= max && (n = read(fd, p + done, max + 1 - done)) != 0) {
 		if (n < 0 && errno == EINTR)
 			continue;

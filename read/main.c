@@ -216,10 +216,10 @@ answer(struct child *c, enum frame_type question, struct span payload, struct ar
 static int
 serve(struct child *c)
 {
-	struct err e;
+	struct arena	a = {0};
+	struct err	e;
 
-	for (;;) {
-		struct arena	a = {0};
+	for (;; arena_reuse(&a)) {
 		enum frame_type	type;
 		struct span	payload;
 		int		rc = frame_recv(STDIN_FILENO, 0, READING_MAX_FRAME, &a, &type, &payload, &e);
@@ -228,10 +228,10 @@ serve(struct child *c)
 			arena_free(&a);
 			return strcmp(e.msg, "end of stream") == 0 ? EXIT_DONE : EXIT_FAILED;
 		}
-		rc = answer(c, type, payload, &a, &e);
-		arena_free(&a);
-		if (rc < 0)
+		if (answer(c, type, payload, &a, &e) < 0) {
+			arena_free(&a);
 			return EXIT_FAILED;
+		}
 	}
 }
 

@@ -145,9 +145,10 @@ frame_recv(int fd, int64_t deadline_ms, size_t max, struct arena *a, enum frame_
 
 	if (frame_fill(fd, deadline_ms, head, sizeof head, e) < 0 || frame_head(head, max, type, &n, e) < 0)
 		return -1;
-	p = arena_alloc(a, n + 1);
+	p = arena_room(a, n + 1);
 	if (frame_fill(fd, deadline_ms, p, n, e) < 0)
 		return -1;
+	p[n] = '\0';
 	*payload = (struct span){p, n};
 	return 0;
 }

@@ -611,7 +611,7 @@ static int
 file_digest(const char *path, struct arena *a, struct digest *d, struct err *e)
 {
 	FILE	*f = fopen(path, "re");
-	char	*text = arena_alloc(a, CONF_MAX_BYTES);
+	char	*text = arena_room(a, CONF_MAX_BYTES);
 	size_t	 n;
 	int	 rc = 0;
 

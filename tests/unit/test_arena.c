@@ -33,6 +33,29 @@ memory_is_zeroed_and_aligned(void **state)
 }
 
 static void
+a_block_is_kept_for_what_comes_next_and_memory_zeroed_again(void **state)
+{
+	struct arena	a = {0};
+
+	(void)state;
+	for (int round = 0; round < 20; round++) {
+		for (size_t n = 1; n <= ARENA_KEPT_BYTES; n *= 3) {
+			char *p = arena_alloc(&a, n);
+
+			assert_int_equal(p[0] | p[n / 2] | p[n - 1], 0);
+			memset(p, 0xa5, n);
+		}
+		memset(arena_room(&a, 2 * ARENA_KEPT_BYTES), 0xa5, 2 * ARENA_KEPT_BYTES);
+		arena_reuse(&a);
+		assert_non_null(a.head);
+	}
+	arena_free(&a);
+	assert_null(a.head);
+	arena_reuse(&a);
+	assert_null(a.head);
+}
+
+static void
 texts_are_copies_with_an_end(void **state)
 {
 	struct arena	a = {0};
@@ -111,6 +134,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(memory_is_zeroed_and_aligned),
+		cmocka_unit_test(a_block_is_kept_for_what_comes_next_and_memory_zeroed_again),
 		cmocka_unit_test(texts_are_copies_with_an_end),
 		cmocka_unit_test(a_buffer_grows_and_stays_ended),
 		cmocka_unit_test(no_memory_is_an_exit_of_its_own),
