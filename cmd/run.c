@@ -22,20 +22,17 @@
 #define JOBS_DEFAULT	8	/* mailboxes at once: each is two processes and a connection */
 #define JOBS_MAX	64
 
-/* Workers open the database for themselves: a connection must not cross a fork. */
+/* Workers open the database for themselves: a connection must not cross a fork. Who comes next opens it again. */
 static enum status
 ingest_part(struct app *app)
 {
 	struct err	e;
-	enum status	status;
 
+	if (alarm_days_over(app->db, clock_now_ms(), &e) == -1)
+		return failed("database.failed", &e);
 	db_close(app->db);
 	app->db = NULL;
-	status = workers_run(app);
-	if (db_open(app->set.database, DB_WRITE, &app->db, &e) == -1 ||
-	    alarm_days_over(app->db, clock_now_ms(), &e) == -1)
-		return status_worse(status, failed("database.failed", &e));
-	return status;
+	return workers_run(app);
 }
 
 static enum status
@@ -127,7 +124,11 @@ parts_run(struct app *app, enum status (*const *parts)(struct app *))
 
 	if (changed_tell(app, clock_now_ms(), &e) == -1)
 		return failed("database.failed", &e);
-	for (; *parts && app->db; parts++) {
+	for (; *parts; parts++) {
+		if (!app->db && db_open(app->set.database, DB_WRITE, &app->db, &e) == -1) {
+			status = status_worse(status, failed("database.failed", &e));
+			break;
+		}
 		status = status_worse(status, stop_asked ? STATUS_STOPPED : (*parts)(app));
 	}
 	management_close(app->api);
