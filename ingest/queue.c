@@ -533,6 +533,13 @@ queue_work(struct readers *r, bool wait)
 	ask_waiting(r);
 }
 
+void
+queue_look(struct readers *r)
+{
+	if (clock_mono_ms() - r->left_ms >= QUEUE_LOOK_MS)
+		queue_work(r, false);
+}
+
 /* What goes wrong is heard of when the child is needed. */
 void
 queue_warm(struct readers *r)

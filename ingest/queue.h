@@ -19,6 +19,7 @@
 #include "ingest/reader.h"
 
 #define QUEUE_AHEAD	32	/* questions that a reader has: some milliseconds of work while we commit */
+#define QUEUE_LOOK_MS	1	/* children have work for longer: looking for each mail costs more than it brings */
 #define QUEUE_PARALLEL	2	/* readers of one kind, where there are as many cores; each is 5 MB */
 
 enum which { CHILD_PROVER, CHILD_TRUSTED, CHILD_UNTRUSTED, CHILD_KINDS };
@@ -78,6 +79,8 @@ struct readers {
 };
 
 void	queue_add(struct readers *, struct task *);
+/* The same without waiting, unless that was done within QUEUE_LOOK_MS. */
+void	queue_look(struct readers *);
 /* Asks, and takes the answers that have come; `wait`: for one if there is none. Only then the DNS may be asked. */
 void	queue_work(struct readers *, bool wait);
 /* Starts one of each kind that is not running, for work that is about to come. */

@@ -195,7 +195,7 @@ reader_submit(struct readers *r, struct reader_mail *m)
 	t->mail = m;
 	t->end = mail_next;
 	queue_add(r, t);
-	queue_work(r, false);
+	queue_look(r);
 }
 
 void
@@ -208,7 +208,7 @@ reader_wait(struct readers *r, const struct reader_mail *m)
 void
 reader_work(struct readers *r)
 {
-	queue_work(r, false);
+	queue_look(r);
 }
 
 void

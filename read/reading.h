@@ -23,7 +23,7 @@
 #define READING_MAX_MESSAGE_ID	998			/* bytes: RFC 5322 2.1.1 */
 #define READING_MAX_ADDRESS	254			/* bytes: RFC 5321 4.5.3.1.3 */
 #define READING_MAX_DETAIL	500			/* bytes of a proof's detail */
-#define READING_MAX_SCREEN	200			/* header blocks in one question */
+#define READING_MAX_SCREEN	500			/* header blocks in one question */
 #define READING_MAX_HEADERS	(64 * 1024)		/* bytes of a mail's header; more is rejected */
 #define READING_MAX_KEY		1000			/* bytes of a DKIM key record; RSA of 4096 bits needs 750 */
 #define READING_KEY_PLACE	"._domainkey."		/* between selector and domain (RFC 6376 3.6.2.1) */
