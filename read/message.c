@@ -19,6 +19,7 @@
 #include "read/reading.h"
 #include "read/text.h"
 
+#define MESSAGE_MAX_COPY	(256 * 1024)	/* bytes of a mail whose header is cut for GMime; an approval mail is under 100 KiB */
 #define MAX_CHARSET_NAME	40	/* bytes; ours are under 20 */
 
 struct message_door {
@@ -691,6 +692,46 @@ walk_encoded(struct walk *w, GMimePart *part, int depth)
 	return walk_bytes(w, bytes, depth, true);
 }
 
+/* Letters, digits and hyphens: no two parsers differ about where such a field begins. */
+static bool
+is_plain_name(struct span name)
+{
+	for (size_t i = 0; i < name.n; i++)
+		if (!g_ascii_isalnum(name.p[i]) && name.p[i] != '-')
+			return false;
+	return true;
+}
+
+/*
+ * What of a mail GMime is shown: the fields that say what the body is, and the body. It would parse all others,
+ * addresses above all, and nobody would ask for them: the mail's own fields are header_split()'s. All of a mail whose header
+ * parsers could differ about, and of a large one, which is not to be in memory twice.
+ */
+static struct span
+mime_bytes(struct span mail, const struct header *h, struct arena *a)
+{
+	struct arena_buf	b = {.arena = a};
+	struct span		rest, line;
+	bool			plain = !h->malformed && h->count > 0 && mail.n <= MESSAGE_MAX_COPY;
+
+	for (size_t i = 0; i < h->count && plain; i++)
+		plain = is_plain_name(h->fields[i].name);
+	if (!plain)
+		return mail;
+	arena_puts(&b, "MIME-Version: 1.0\n");	/* so that there is a header */
+	for (size_t i = 0; i < h->count; i++) {
+		const char *from = h->fields[i].name.p, *end = h->fields[i].value.p + h->fields[i].value.n;
+
+		rest = (struct span){end, (size_t)(mail.p + mail.n - end)};
+		if (!span_cut(&rest, '\n', &line))	/* the last one: there is no body */
+			return mail;
+		if (span_is_nocase(span_take(h->fields[i].name, 8), "Content-"))
+			arena_put(&b, from, (size_t)(rest.p - from));
+	}
+	arena_put(&b, rest.p, rest.n);
+	return (struct span){b.p, b.n};
+}
+
 int
 message_read(struct message_door *door, struct span mail, struct arena *a, struct message *m, struct err *e)
 {
@@ -703,7 +744,7 @@ message_read(struct message_door *door, struct span mail, struct arena *a, struc
 		return -1;
 	own_fields_read(&w, &h);
 	door->walk = &w;
-	rc = walk_bytes(&w, mail, 0, false);
+	rc = walk_bytes(&w, mime_bytes(mail, &h, a), 0, false);
 	door->walk = NULL;
 	if (w.open && w.whole)
 		reasons_add(&m->reasons, "boundary-missing", false, -1);
