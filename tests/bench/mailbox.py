@@ -121,10 +121,13 @@ class Ours:
         return wall, cpu
 
     def pss(self):
-        """The most that all our processes had at one time, in MiB: the sum of their proportional shares."""
+        """
+        The most that all our processes had at one time, in MiB: the sum of their proportional shares. A child that
+        has not yet become another program has its parent's memory, and the same words about it: they count once.
+        """
         process, most = subprocess.Popen(self.command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL), 0
         while process.poll() is None:
-            most = max(most, sum(pss_of(pid) for pid in family(process.pid)))
+            most = max(most, sum(pss_in(said) for said in {rollup(pid) for pid in family(process.pid)}))
             time.sleep(0.005)
         return most / 1024
 
@@ -137,12 +140,15 @@ def family(pid):
     return [pid, *(one for child in children for one in family(int(child)))]
 
 
-def pss_of(pid):
+def rollup(pid):
     try:
-        lines = Path(f'/proc/{pid}/smaps_rollup').read_text().splitlines()
+        return Path(f'/proc/{pid}/smaps_rollup').read_text()
     except OSError:
-        return 0
-    return next((int(line.split()[1]) for line in lines if line.startswith('Pss:')), 0)
+        return ''
+
+
+def pss_in(said):
+    return next((int(line.split()[1]) for line in said.splitlines() if line.startswith('Pss:')), 0)
 
 
 def plain(text, field):
