@@ -16,7 +16,6 @@
 #define ENRICH_HANDS		768	/* claims in hand, 20 KiB each; management bounds what is on its way */
 #define ENRICH_GATHER		512	/* answered claims written in one transaction: each waits for the disk five times */
 #define ENRICH_GATHER_MS	1000	/* and how long one waits for others */
-#define ENRICH_POKE		4	/* claims written, 70 us each, until requests go on: a look at the sockets takes 10 us */
 #define ENRICH_PASS_MS		(5 * CLOCK_MINUTE)
 #define LOOK_QUESTIONS		2	/* about a claim at most: the sales unit, and the merchant or its units */
 #define ENRICH_TELL_MS		(4 * CLOCK_HOUR)	/* claim.pending is told after this */
@@ -397,17 +396,14 @@ static int
 answered_write(struct pass *p, struct err *e)
 {
 	struct asking	*as;
-	int		 n = 0, rc = 0;
+	int		 rc = 0;
 
 	if (p->answered == NULL)
 		return 0;
 	if (db_begin(p->en->db, e) == -1)
 		return -1;
-	for (as = p->answered; as != NULL && rc == 0; as = as->next) {
+	for (as = p->answered; as != NULL && rc == 0; as = as->next)
 		rc = asking_write(p, as, e);
-		if (p->asked_count > 0 && ++n % ENRICH_POKE == 0)
-			management_poke(p->api);
-	}
 	if (rc == 0)
 		rc = commit(p->en->db, e);
 	else

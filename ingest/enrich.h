@@ -38,7 +38,7 @@ int	enrich_settle(struct enrich *, int64_t claim_id, const struct sales_unit *, 
 
 /*
  * One pass over the claims that are due, and then over approvals that are to be asked about again: as many at a time as ingest/management lets through, trusted ones alone. What
- * was answered is written many at a time, and no transaction waits for an answer, though requests go on meanwhile. -1 when a part could not be asked: the
+ * was answered is written many at a time, and no transaction spans a question. -1 when a part could not be asked: the
  * database or a signal ends the pass at once; so does an API that is away, limited or refuses our keys, and failures in
  * a row (ingest/pace.h). A claim that went unanswered goes to the end of the queue, for it may be the one that
  * the API never answers. Claims that could not be asked about stay as they are, and their 14 days stand still. After

@@ -756,16 +756,6 @@ management_next(struct management *m, int64_t wait_ms)
 	}
 }
 
-void
-management_poke(struct management *m)
-{
-	if (m->conf->net.dns != NULL)	/* a name would be waited for */
-		return;
-	turn_start(m);
-	for (int i = 0; i < m->conf->max_concurrent && turn(m, 0); i++)
-		turn_start(m);
-}
-
 struct question *
 management_wait(struct management *m)
 {

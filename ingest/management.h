@@ -109,11 +109,6 @@ void		 management_ask(struct management *, struct question *);
 struct question	*management_wait(struct management *);	/* NULL: none is left */
 /* The next that comes back within wait_ms; NULL: none did, or none is left. */
 struct question	*management_next(struct management *, int64_t wait_ms);
-/*
- * Lets requests go on during other work, also inside a transaction: starts what may start, takes in what came, waits
- * for nothing (so it does nothing where names are asked of servers of ours). management_next() tells of it.
- */
-void		 management_poke(struct management *);
 bool		 management_is_asked(const struct management *);	/* some have not come back */
 /* One question, to its end; only with no other under way. -1: it failed, and e is q->why. */
 int		 management_answer(struct management *, struct question *, struct err *);

@@ -42,7 +42,7 @@ enum db_mode {
 int	db_open(const char *path, enum db_mode, struct db **, struct err *);
 void	db_close(struct db *);
 
-/* BEGIN IMMEDIATE ... COMMIT. Nothing waits for the network in between. After a failed commit: rolled back. */
+/* BEGIN IMMEDIATE ... COMMIT. Never held across a network call. After a failed commit: rolled back. */
 int	db_begin(struct db *, struct err *);
 int	db_commit(struct db *, struct err *);
 void	db_rollback(struct db *);	/* fine if nothing is open */

@@ -495,28 +495,6 @@ def test_many_claims_about_one_sales_unit_hold_up_no_other(world):
     assert asked.index("300002") == 1, "the first of the 300, then the other"
 
 
-def test_requests_go_on_while_answers_are_written(world, tmp_path):
-    """A journal that is not empty shows a transaction. Only one request, begun before it, could meet it otherwise."""
-    world.know("200000", "987654325")
-    unit, mails = world.api.data["salesUnits"][-1], b""
-    for msn in map(str, range(200000, 200900)):
-        world.api.data["salesUnits"].append({**unit, "msn": msn})
-        mails += b"From x Sun Nov 22 09:30:00 2026\n" + approval_mail(msn).replace(b"\r\n", b"\n") + b"\n"
-    (tmp_path / "all.mbox").write_bytes(mails)
-    world.config["sender"]["authserv_ids"] = ["mx.example.com"]
-    world.config["management_api"].update(requests_per_minute=6000, max_concurrent=1)
-    assert world.run("import", str(tmp_path / "all.mbox")).status == 0
-    journal, met = world.database.with_name(world.database.name + "-journal"), []
-
-    def look(handler):
-        met.append(journal.stat().st_size > 0)
-        return False
-    world.api.fault = look
-    assert world.run("enrich").status == 0
-    assert world.count("claim", "state = 'confirmed'") == 900
-    assert any(one and other for one, other in zip(met, met[1:])), "two requests, one after the other, in one transaction"
-
-
 # ---- servers that mean harm
 
 def big(handler):
