@@ -21,7 +21,7 @@
 #include "read/reading.h"
 
 #define CHUNK_MAILS	READING_MAX_SCREEN	/* headers in one FETCH, question, transaction */
-#define BATCH_MAILS	200			/* bodies in one FETCH and one transaction */
+#define BATCH_MAILS	100			/* bodies in one FETCH and one transaction */
 #define BATCH_BYTES	(INT64_C(4) << 20)	/* of them together; a larger mail comes alone */
 #define TRIED_MOST	100	/* mails that failed before, in one pass: each costs two commands */
 #define BREAKS_MOST	8	/* connections that FETCHes may break in one pass over a folder */
