@@ -20,9 +20,11 @@ up = socket.socket(fileno=0)
 ours, theirs = socket.socketpair()
 child = subprocess.Popen([{reader!r}], stdin=theirs, stdout=theirs, env={{"LC_ALL": "C.UTF-8"}})
 theirs.close()
+ready = threading.Event()
 def answers():
     while data := ours.recv(65536):
         up.sendall(data)
+        ready.set()
     os._exit(0)
 threading.Thread(target=answers, daemon=True).start()
 def exactly(n):
@@ -44,6 +46,7 @@ while True:
     head = exactly(5)
     payload = changed(head[0], exactly(int.from_bytes(head[1:], "big")))
     ours.sendall(head[:1] + len(payload).to_bytes(4, "big") + payload)
+    ready.wait()  # a real one reads no mail before it has said that it is locked in
 '''
 
 
