@@ -48,7 +48,7 @@ def one_pass(world, *args, at=None, before=(), seconds=SECONDS):
     return result
 
 
-def hurried(world, rate=80):
+def hurried(world, rate=50):
     """For `before`: the program's clocks run so many times as fast, so that its deadlines come soon."""
     env = world.environment(at=time.time())
     return ["/usr/bin/env", f"LD_PRELOAD={env['LD_PRELOAD']}", f"FAKETIME=+0 x{rate}"]
