@@ -472,10 +472,11 @@ ask_waiting(struct readers *r)
 static void
 slots_return(struct readers *r)
 {
-	int64_t away_ms = clock_mono_ms() - r->left_ms;
+	int64_t now_ms = clock_mono_ms(), away_ms = now_ms - r->left_ms;
 
 	for (int i = 0; i < CHILD_KINDS * QUEUE_PARALLEL; i++)
 		r->slots[i / QUEUE_PARALLEL][i % QUEUE_PARALLEL].deadline_ms += away_ms;
+	r->left_ms = now_ms;
 }
 
 /* Children that owe an answer. */
@@ -505,10 +506,10 @@ queue_work(struct readers *r, bool wait)
 	int64_t		 now_ms, left_ms = wait ? READER_WALL_MS : 0;
 	int		 n;
 
-	slots_return(r);
 	r->waiting = wait;
 	if (wait)
 		keys_serve(r);
+	slots_return(r);	/* from the DNS, too */
 	ask_waiting(r);
 	now_ms = clock_mono_ms();
 	n = slots_busy(r, busy, fds);
@@ -546,6 +547,7 @@ queue_warm(struct readers *r)
 {
 	struct err e;
 
+	slots_return(r);	/* the time until now is none of theirs */
 	for (int w = 0; w < CHILD_KINDS; w++)
 		if (r->slots[w][0].child.pid == 0)
 			slot_start(r, w, &r->slots[w][0], &e);

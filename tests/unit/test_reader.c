@@ -441,6 +441,40 @@ test_the_dns_is_only_asked_by_who_waits(void **state)
 	assert_string_equal(o->asked[0].why.msg, "the prover answered garbage twice");
 }
 
+#define SLOW_MS	100	/* more than two calls are apart */
+
+static enum key_status
+key_slow(const char *const *servers, const char *name, struct arena *a, struct span *record)
+{
+	const int64_t until_ms = clock_mono_ms() + SLOW_MS;
+
+	while (clock_mono_ms() < until_ms)
+		poll(NULL, 0, SLOW_MS);
+	return key_none(servers, name, a, record);
+}
+
+static void
+test_what_the_dns_takes_is_none_of_a_child_s_time(void **state)
+{
+	static const char	*domains[] = {"vippsmobilepay.com", NULL};
+	struct state		*s = *state;
+	struct at_once		*o = arena_alloc(&s->arena, sizeof *o);
+	const struct slot	*other = &s->readers->slots[CHILD_TRUSTED][0];
+	int64_t			 deadline_ms;
+
+	s->setup.domains = domains;
+	readers_keys(s->readers, key_slow, NULL);
+	submit(s, o, 0, PLAIN "Prove-Act: ask:vippsmobilepay.com\n");
+	for (int i = 0; i < 1000 && s->readers->keyless == NULL; i++) {
+		reader_work(s->readers);
+		poll(NULL, 0, 10);	/* until the prover asks */
+	}
+	queue_work(s->readers, false);
+	deadline_ms = other->deadline_ms;
+	queue_work(s->readers, true);
+	assert_true(other->deadline_ms - deadline_ms >= SLOW_MS);
+}
+
 static void
 test_what_was_forgotten_holds_nobody(void **state)
 {
@@ -559,6 +593,19 @@ test_children_started_beforehand_are_those_that_serve(void **state)
 	assert_int_equal(served, 2);
 }
 
+/* However long nobody looked before: here since the machine was started. */
+static void
+test_a_child_started_beforehand_has_no_longer_to_start(void **state)
+{
+	struct state	*s = *state;
+	struct slot	*prover = &s->readers->slots[CHILD_PROVER][0];
+
+	reader_warm(s->readers);
+	queue_work(s->readers, false);
+	/* it is looked at in this call, and not asked anything that could move its time */
+	assert_in_range(prover->deadline_ms, 1, clock_mono_ms() + QUEUE_START_MS);
+}
+
 static void
 test_closing_leaves_no_child(void **state)
 {
@@ -593,12 +640,14 @@ main(int argc, char **argv)
 		TEST(test_mails_read_at_once_get_their_own_answers_from_children_of_their_own),
 		TEST(test_a_mail_that_ends_its_child_takes_no_other_with_it),
 		TEST(test_the_dns_is_only_asked_by_who_waits),
+		TEST(test_what_the_dns_takes_is_none_of_a_child_s_time),
 		TEST(test_what_was_forgotten_holds_nobody),
 		TEST(test_no_descriptors_is_no_fault_of_the_mail),
 		TEST(test_screening_answers_each_header),
 		TEST(test_what_cannot_be_screened_is_a_candidate),
 		TEST(test_a_child_that_cannot_start_is_told),
 		TEST(test_children_started_beforehand_are_those_that_serve),
+		TEST(test_a_child_started_beforehand_has_no_longer_to_start),
 		TEST(test_closing_leaves_no_child),
 	};
 
