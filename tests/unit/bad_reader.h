@@ -243,6 +243,8 @@ bad_start(struct arena *a)
 	if (s.domains[0] == NULL || strcmp(s.domains[0], "refuse.test") != 0) {
 		if (s.domains[0] != NULL && strcmp(s.domains[0], "crash.test") == 0)
 			bad_signal(SIGSEGV);
+		if (s.domains[0] != NULL && strcmp(s.domains[0], "mute.test") == 0)
+			pause();
 		frame_send(STDOUT_FILENO, FRAME_READY, SPAN_LIT(""), &e);
 		if (s.domains[0] != NULL && strcmp(s.domains[0], "deaf.test") == 0)
 			pause();

@@ -9,12 +9,12 @@
 /* The real code with clocks and counts that a test can wait for. */
 #include "ingest/reader.h"
 
-static int test_wall_ms = READER_WALL_MS;
+static int test_wall_ms = READER_WALL_MS, test_max_mails = 3;
 
 #undef READER_WALL_MS
 #define READER_WALL_MS test_wall_ms
 #undef READER_MAX_MAILS
-#define READER_MAX_MAILS 3
+#define READER_MAX_MAILS test_max_mails
 #include "ingest/child.h"
 #undef CHILD_CPU_SECONDS
 #define CHILD_CPU_SECONDS 0
@@ -47,6 +47,7 @@ state_open(void **out)
 	if (mkdtemp(s->folder) == NULL || readers_open(&s->setup, BAD_READER, &s->readers, &e) != 0)
 		return -1;
 	test_wall_ms = 10000;
+	test_max_mails = 3;
 	*out = s;
 	return 0;
 }
@@ -419,6 +420,68 @@ test_a_mail_that_ends_its_child_takes_no_other_with_it(void **state)
 	}
 }
 
+/* As many as it may have: large ones, which its pipe has no room for, and answers that wait while it is gone. */
+static void
+test_a_child_that_goes_with_all_that_it_was_asked_takes_nothing_along(void **state)
+{
+	static const struct { const char *act, *msg; } t[] = {
+		{ "Act: segv", "the reader was killed by SIGSEGV twice" },
+		{ "Act: close", "the reader closed its stream and lived on twice" },
+		{ "Prove-Act: exit", "the prover ended with status 3 twice" },
+		{ "Prove-Act: noise", "the prover answered garbage twice" },
+	};
+	const size_t	 large = 300UL * 1024;
+	struct state	*s = *state;
+	char		*filler = arena_alloc(&s->arena, large);
+
+	memset(filler, 'x', large - 1);
+	test_max_mails = 2000;
+	for (size_t k = 0; k < COUNT(t); k++) {
+		struct at_once *o = arena_alloc(&s->arena, sizeof *o);
+
+		for (int i = 0; i < AT_ONCE; i++)
+			submit(s, o, i, arena_printf(&s->arena, PLAIN "%sKind: approval\nClaims: %d\n%s\n%s", i % 3 == 0 ? "Proven: yes\n" : "",
+			    i % 5, i == 40 || i == 41 ? t[k].act : "", i >= 38 && i < 50 ? filler : ""));
+		for (int i = 0; i < AT_ONCE; i++) {
+			reader_wait(s->readers, &o->asked[i]);
+			assert_int_equal(o->asked[i].failed, i == 40 || i == 41);
+			if (o->asked[i].failed)
+				assert_string_equal(o->asked[i].why.msg, t[k].msg);
+			else
+				assert_int_equal(o->reading[i].found.count, i % 5);
+		}
+	}
+}
+
+/* Of what was asked meanwhile none is lost, and none is to blame. */
+static void
+test_a_child_that_never_answers_its_start_costs_no_mail(void **state)
+{
+	static const char	*mute[] = {"mute.test", NULL};
+	struct state		*s = *state;
+	struct at_once		*o = arena_alloc(&s->arena, sizeof *o);
+	struct slot		*prover = &s->readers->slots[CHILD_PROVER][0];
+
+	s->setup.domains = mute;
+	reader_warm(s->readers);
+	for (int i = 0; i < 3; i++)
+		submit(s, o, i, PLAIN);
+	queue_work(s->readers, false);
+	assert_int_equal(prover->n, 3);
+	prover->deadline_ms = 0;	/* as when its time is over */
+	queue_work(s->readers, false);
+	assert_true(prover->starting);	/* another, for the oldest alone */
+	assert_int_equal(prover->n, 1);
+	s->setup.domains = no_list;
+	prover->deadline_ms = 0;
+	s->readers->slots[CHILD_UNTRUSTED][0].deadline_ms = 0;
+	for (int i = 0; i < 3; i++)
+		reader_wait(s->readers, &o->asked[i]);
+	assert_true(o->asked[0].failed);
+	assert_int_equal(o->asked[0].why.what, ERR_NOMEM);	/* it stays pending */
+	assert_false(o->asked[1].failed || o->asked[2].failed);
+}
+
 static void
 test_the_dns_is_only_asked_by_who_waits(void **state)
 {
@@ -639,6 +702,8 @@ main(int argc, char **argv)
 		TEST(test_a_prover_asks_for_few_keys_and_of_configured_domains_only),
 		TEST(test_mails_read_at_once_get_their_own_answers_from_children_of_their_own),
 		TEST(test_a_mail_that_ends_its_child_takes_no_other_with_it),
+		TEST(test_a_child_that_goes_with_all_that_it_was_asked_takes_nothing_along),
+		TEST(test_a_child_that_never_answers_its_start_costs_no_mail),
 		TEST(test_the_dns_is_only_asked_by_who_waits),
 		TEST(test_what_the_dns_takes_is_none_of_a_child_s_time),
 		TEST(test_what_was_forgotten_holds_nobody),
