@@ -282,7 +282,9 @@ const char *const sql_text[SQL_COUNT] = {
 	[SQL_STRAY_EPOCH] =
 	    "SELECT e.id FROM epoch AS e WHERE e.folder_id = ?1 AND e.closed_ms IS NOT NULL AND EXISTS (SELECT 1"
 	    " FROM mail INDEXED BY mail_pending WHERE epoch_id = e.id AND fate = 'pending') ORDER BY e.id LIMIT 1",
-	/* Of the closed epoch ?1, at ?2, beside the present one, ?3. */
+	[SQL_STRAY_NEXT] =
+	    "SELECT min(id) FROM epoch WHERE id > ?1 AND folder_id = (SELECT folder_id FROM epoch WHERE id = ?1)",
+	/* Of the closed epoch ?1, at ?2, beside a later one, ?3. */
 	[SQL_STRAY_FOUND] =
 	    "UPDATE mail SET fate = iif(screen IS NULL, 'vanished', 'ignored'), settled_ms = ?2,"
 	    " reason = 'the folder was numbered anew: it is there under another UID'"
@@ -294,8 +296,8 @@ const char *const sql_text[SQL_COUNT] = {
 	    " reason = 'the folder was numbered anew before its header was read: as many mails are there under other"
 	    " UIDs' WHERE epoch_id = ?1 AND fate = 'pending' AND size_bytes IS NULL AND (SELECT count(*) FROM mail"
 	    " WHERE epoch_id = ?1 AND fate = 'pending' AND size_bytes IS NULL) <= (SELECT count(*) FROM mail"
-	    " WHERE epoch_id = ?3 AND (size_bytes IS NULL OR coalesce(arrived_ms, 0) <= (SELECT closed_ms FROM epoch"
-	    " WHERE id = ?1))) - (SELECT coalesce(sum(min(o.n, p.n)), 0) FROM " STRAY_FACES("?1") " AS o JOIN "
+	    " WHERE epoch_id = ?3 AND (size_bytes IS NULL OR coalesce(arrived_ms, 0) <= (SELECT max(shown_ms)"
+	    " FROM mail WHERE epoch_id = ?1 AND fate = 'pending' AND size_bytes IS NULL) + ?4)) - (SELECT coalesce(sum(min(o.n, p.n)), 0) FROM " STRAY_FACES("?1") " AS o JOIN "
 	    STRAY_FACES("?3") " AS p ON p.size = o.size AND p.at = o.at)",
 	[SQL_STRAY_LOST] =
 	    "UPDATE mail SET fate = iif(screen IS NULL, 'vanished', 'ignored'), settled_ms = ?2, history ="

@@ -4,7 +4,9 @@
  * Under their UIDs they can never be read. What is there under the new numbers is read and told as any mail; once all
  * of that was looked at, a stray ends as `vanished` (or `ignored`, if a screen once said no to it), and its reason says
  * what is known: as many mails of its size and arrival are there as there were before; or its own header was never read,
- * and as many mails as there were of such are there that are none of those known; or neither. The last ones are lost, and to be told of.
+ * and as many mails as there were of such are there that are none of those known, and came before it was last shown, an
+ * hour's wrong clock aside; or neither. The last ones are lost, and to be told of. "There" is under the numbers that came
+ * next, or under the present ones.
  */
 #ifndef STORE_STRAY_H
 #define STORE_STRAY_H

@@ -40,6 +40,7 @@ what_an_old_numbering_left_ends_and_only_what_did_not_turn_up_is_lost(void **sta
 		{ "no header, another mail is there", { {'p', 0, 0}, {'r', 9, 1} }, { {'r', 9, 1}, {'r', 7, 3} }, 0 },
 		{ "no header, none but the known", { {'p', 0, 0}, {'r', 9, 1} }, { {'r', 9, 1} }, 1 },
 		{ "no header, what is there came since", { {'p', 0, 0} }, { {'r', 7, NOW + 1} }, 1 },
+		{ "no header, what is there came when the server was away", { {'p', 0, 0} }, { {'r', 7, NOW - 5} }, 1 },
 		{ "no header, nor there",	{ {'p', 0, 0} }, { {'p', 0, 0} }, 0 },
 		{ "a first pass that was cut off", { {'p', 0, 0}, {'p', 0, 0}, {'r', 9, 1} },
 			{ {'r', 9, 1}, {'r', 8, 2}, {'r', 7, 3} }, 0 },
@@ -74,6 +75,44 @@ what_an_old_numbering_left_ends_and_only_what_did_not_turn_up_is_lost(void **sta
 	assert_int_equal(raw_number(f, "SELECT count(*) FROM mail WHERE fate = 'ignored'"), 1);
 }
 
+static void
+what_was_there_under_the_next_numbers_is_not_lost_and_what_was_lost_later_is_so_once(void **state)
+{
+	static const struct {
+		const char *name;
+		struct m was[MOST], next[MOST];
+		size_t lost;
+	} t[] = {
+		{ "read under the next, and moved away", { {'p', 9, 1} }, { {'r', 9, 1} }, 0 },
+		{ "no header, likewise", { {'p', 0, 0} }, { {'r', 9, 1} }, 0 },
+		{ "never read", { {'p', 9, 1} }, { {'p', 9, 1} }, 1 },
+		{ "its header neither", { {'p', 0, 0} }, { {'p', 0, 0} }, 1 },
+		{ "there under neither", { {'p', 9, 1} }, { {'r', 8, 1} }, 1 },
+	};
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < COUNT(t); i++) {
+		int64_t next, now;
+		struct stray *lost;
+		size_t n;
+
+		raw(f, "DELETE FROM mail; DELETE FROM epoch");
+		OK(db_begin(f->db, &f->e));
+		OK(mail_epoch_open(f->db, f->folder, 7, 0, NOW - 2, &f->epoch, &f->e));
+		OK(mail_epoch_open(f->db, f->folder, 8, 0, NOW - 1, &next, &f->e));
+		OK(mail_epoch_open(f->db, f->folder, 9, 0, NOW, &now, &f->e));
+		OK(db_commit(f->db, &f->e));
+		put(f, f->epoch, t[i].was);
+		put(f, next, t[i].next);
+		OK(db_begin(f->db, &f->e));
+		OK(stray_settle(f->db, f->folder, now, NOW, &f->a, &lost, &n, &f->e));
+		OK(db_commit(f->db, &f->e));
+		if (n != t[i].lost)
+			fail_msg("%s: %zu", t[i].name, n);
+		assert_int_equal(raw_number(f, "SELECT count(*) FROM mail WHERE fate = 'pending'"), 0);
+	}
+}
+
 #define T(f) cmocka_unit_test_setup_teardown(f, fixture_open, fixture_close)
 
 int
@@ -81,6 +120,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		T(what_an_old_numbering_left_ends_and_only_what_did_not_turn_up_is_lost),
+		T(what_was_there_under_the_next_numbers_is_not_lost_and_what_was_lost_later_is_so_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
