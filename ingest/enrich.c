@@ -588,6 +588,15 @@ pass_drop(struct pass *p)
 	}
 }
 
+/* An earlier pass was asked to wait: nobody is asked, and whoever waits for an answer hears why. */
+static void
+pass_waits(struct pass *p, int64_t wish_ms)
+{
+	p->failed = p->over = true;
+	err_set(&p->why, ERR_RETRY, "it asks to be left alone until %s (Retry-After)",
+	    clock_iso(p->en->now_ms + wish_ms).s);
+}
+
 int
 enrich_pass(struct enrich *en, struct err *e)
 {
@@ -596,7 +605,9 @@ enrich_pass(struct enrich *en, struct err *e)
 	int		rc = answer_wish(en->db, en->now_ms, &wish_ms, e);
 
 	p.answered_last = &p.answered;
-	if (rc == 0 && (wish_ms == 0 || en->conf->none))
+	if (rc == 0 && wish_ms > 0 && !en->conf->none)
+		pass_waits(&p, wish_ms);
+	else if (rc == 0)
 		rc = pass_ask(&p, e);
 	if (rc == -1 && p.asked_count > 0 && en->keep != NULL)
 		*en->keep = NULL;	/* it holds questions that are going */

@@ -365,6 +365,20 @@ def test_who_is_asked_to_wait_asks_nothing_in_no_part_of_a_later_pass(partner, f
     assert asked(partner, LIST) > 1 and "123457" in [b["data"]["msn"] for b in partner.received("approval.confirmed")]
 
 
+def test_an_api_that_wants_to_be_left_alone_is_told_as_failing_after_half_an_hour_as_any_other(partner):
+    partner.know("123456", ORG)
+    partner.deliver(approval_mail("123456", date=NOW))
+    partner.api.fault = web.status(429, b"{}", "application/json", [("Retry-After", "3600")])
+    assert partner.run("run", at=NOW).status == 0
+    partner.api.fault, before = None, asked(partner)
+    assert (partner.run("run", at=NOW + 1200).err, partner.events("api.failing")) == ("", [])
+    assert partner.run("run", at=NOW + 2000).status == 3 and asked(partner) == before
+    error, = [event["data"]["error"] for event in partner.events("api.failing")]
+    assert error.startswith("it asks to be left alone until ")
+    partner.run("run", at=NOW + 3700)
+    assert len(partner.events("api.recovered")) == 1 and len(partner.received("approval.confirmed")) == 1
+
+
 # ---- product orders
 
 def order(id, status, msn=None):
