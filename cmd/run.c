@@ -218,10 +218,13 @@ cmd_enrich(struct app *app, int argc, char **argv)
 	if (refresh && refresh_mark(app, argv + optind, argc - optind, &e) == -1)
 		return e.kind == ERR_REJECT && e.what == ERR_ANY ? usage(NULL, "%s", e.msg) :
 		    failed("enrich.failed", &e);
-	if (app_lock(app, &status) == 0)
-		return parts_run(app, parts);
-	if (refresh && status == STATUS_DONE)
-		log_warn("refresh.later", "why", "another pass is running, and does it", NULL);
+	if (app_lock(app, &status) == 0) {
+		status = parts_run(app, parts);
+		if (refresh && app->api_fails && !stop_asked)	/* who asked for it reads it here, said before or not */
+			log_warn("refresh.later", "why", "not all was answered: the next pass asks again", NULL);
+	} else if (refresh && status == STATUS_DONE) {
+		log_warn("refresh.later", "why", "another pass is running: it asks, or the next one", NULL);
+	}
 	return status;
 }
 

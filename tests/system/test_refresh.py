@@ -143,6 +143,15 @@ def test_an_api_that_does_not_answer_changes_nothing_and_is_asked_again(approved
     assert told(approved) == ["approval.confirmed", "approval.changed"]
 
 
+def test_a_refresh_that_could_not_ask_says_so_each_time_also_while_the_api_wants_to_be_left_alone(approved, now):
+    approved.api.fault = management.LIMITED
+    before = questions(approved)
+    for n in range(3):
+        said = approved.run("enrich", "--refresh", "--all", at=now + HOUR + 10 * n).lines
+        assert "warn refresh.later why=\"not all was answered: the next pass asks again\"" in said[-1], said
+    assert questions(approved) == before + 1
+
+
 def test_another_organisations_unit_of_that_number_makes_it_gone_and_leaves_nothing_of_it_behind(approved, now):
     approved.api.data["salesUnits"].clear()
     approved.know("123456", "987654333", merchant="Somebody Else AS", unit="Elsewhere")
