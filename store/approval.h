@@ -60,6 +60,7 @@ int	approval_get(struct db *, const char *apr, struct arena *, struct approval *
 int	approval_get_row(struct db *, int64_t id, struct arena *, struct approval *, struct err *);
 /* That of the claim's key. */
 int	approval_of_key(struct db *, const struct claim *, struct arena *, struct approval *, bool *found, struct err *);
+/* Has the organisation an approval of this unit? Lists may have its number without leading zeros. */
 int	approval_has_msn(struct db *, const char *org_scheme, const char *org_number, const char *msn, bool *has,
 	    struct err *);
 

@@ -471,7 +471,7 @@ const char *const sql_text[SQL_COUNT] = {
 	    " merchant = ?6, sales_unit = ?7, asked_ms = ?8, missing_ms = ?9, next_ms = ?10,"
 	    " changes = ?11 WHERE id = ?1",
 	[SQL_APPROVAL_HAS_MSN] =
-	    "SELECT count(*) FROM approval WHERE org_scheme = ?1 AND org_number = ?2 AND msn = ?3",
+	    "SELECT count(*) FROM approval WHERE org_scheme = ?1 AND org_number = ?2 AND ltrim(msn, '0') = ltrim(?3, '0')",
 
 	[SQL_ANSWER_MORE] =
 	    "UPDATE answer SET times = times + 1, last_ms = ?4 WHERE id = (SELECT max(id) FROM answer"

@@ -133,6 +133,23 @@ a_second_mail_is_evidence_and_no_second_approval(void **state)
 }
 
 static void
+an_approvals_sales_unit_is_known_also_by_its_number_without_leading_zeros(void **state)
+{
+	static const struct { const char *msn; bool has; } t[] = {
+		{ "012345", true }, { "12345", true }, { "123450", false }, { "2345", false },
+	};
+	struct fixture *f = *state;
+	bool has;
+
+	assert_true(confirm(f, add(f, "a", CLAIM_PENDING, "012345", false), NO_FACTS));
+	for (size_t i = 0; i < COUNT(t); i++) {
+		OK(approval_has_msn(f->db, "business:NO:ORG", "918713867", t[i].msn, &has, &f->e));
+		if (has != t[i].has)
+			fail_msg("%s", t[i].msn);
+	}
+}
+
+static void
 another_sales_unit_is_another_approval(void **state)
 {
 	struct fixture *f = *state;
@@ -350,6 +367,7 @@ main(void)
 		T(an_approval_is_written_as_the_contract_says),
 		T(what_the_api_says_wins),
 		T(a_second_mail_is_evidence_and_no_second_approval),
+		T(an_approvals_sales_unit_is_known_also_by_its_number_without_leading_zeros),
 		T(another_sales_unit_is_another_approval),
 		T(an_approval_supersedes_what_was_held_for_its_key_in_silence),
 		T(history_is_recorded_and_not_announced),
