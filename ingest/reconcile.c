@@ -17,6 +17,7 @@
 #define MAX_STATUS	40
 #define EVERY_MIN_MS	(10 * CLOCK_MINUTE)	/* lists are long, and nothing in them is in a hurry */
 #define AGAIN_MS	(10 * CLOCK_MINUTE)	/* lists that could not be had: each pass waits for them */
+#define BESIDE_MS	CLOCK_DAY	/* lists fail while claims do: mostly one trouble, which is told; else they are, too */
 #define EVERY_MAX_MS	(7 * CLOCK_DAY)
 
 /* ---- settings and arithmetic */
@@ -688,11 +689,12 @@ pass_end(struct pass *p, struct err *e)
 	}
 	if (failure_keep(p, e) == -1)
 		return -1;
-	if (rc->command || (rc->others_fail && !p->unlike)) {	/* that is told already */
+	if (rc->command || (rc->others_fail && p->away)) {	/* that is told already */
 		*e = p->why;
 		return -1;
 	}
-	if (event_failing(rc->db, "api", name, p->why.msg, at_once ? 0 : TROUBLE_LONG_MS, rc->now_ms, &t, e) == -1)
+	if (event_failing(rc->db, "api", name, p->why.msg, at_once ? 0 : rc->others_fail && !p->unlike ? BESIDE_MS :
+	    TROUBLE_LONG_MS, rc->now_ms, &t, e) == -1)
 		return -1;
 	rc->failing_ms = rc->now_ms - t.since_ms;
 	if (t.say)

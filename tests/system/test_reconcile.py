@@ -321,6 +321,17 @@ def test_lists_that_come_do_not_end_what_claims_still_suffer_from(partner):
     assert len(partner.events("api.failing")) == 1 and partner.events("api.recovered") == []
 
 
+def test_lists_that_may_not_be_had_are_told_too_though_a_claim_fails_all_the_time(partner):
+    faults = {"/333333": management.FAULTS["500"], LIST + " ": management.FAULTS["403"]}
+    partner.api.fault = lambda handler: any((fault(handler), True)[1] for part, fault in faults.items() if part in handler.path + " ")
+    partner.deliver(approval_mail("333333", date=NOW))
+    for hours in (0, 1, 12):
+        partner.run("run", at=NOW + hours * HOUR)
+    assert [event["data"]["name"] for event in partner.events("api.failing")] == ["management"]
+    partner.run("run", at=NOW + 25 * HOUR)
+    assert [event["data"]["name"] for event in partner.events("api.failing")] == ["management", "management-lists"]
+
+
 def test_a_unit_whose_merchant_could_not_be_asked_about_is_told_by_the_next_pass(partner):
     partner.know("123456", ORG)
     partner.run("run", at=NOW)
