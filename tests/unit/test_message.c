@@ -287,6 +287,59 @@ no_broken_mail_does_harm(void **state)
 	}
 }
 
+/* Of a large mail GMime is given all header fields, of others those that it needs: what is read is the same. */
+static void
+what_the_header_holds_besides_changes_nothing_of_the_body(void **state)
+{
+#define MULTI	"multipart/mixed; boundary=b"
+#define BODY	"%s\n--b\nContent-Type: text/html; charset=utf-8\n\n<p>h\xc3\xa6r\n--b\n\nder\n--b--\n"
+	static const char *const headers[] = {
+		"Content-Type: " MULTI "\nSubject: x\n",
+		"Subject: x\ncontent-type:" MULTI "\n",
+		"Content-Type:\n multipart/mixed;\n\tboundary=b\nTo: y\n",
+		"Content-Type: text/plain\nSubject: x\nContent-Type: " MULTI "\n",
+		"Content-Type: " MULTI "\nX: y\nContent-Type: text/html\n",
+		"To: a\n b\nContent-Type: " MULTI "\n c\nCc: d\n",
+		"Content-Type : " MULTI "\n",
+		"Content_Type: " MULTI "\n",
+		"X-\xc3\xa6: y\nContent-Type: " MULTI "\n",
+		"From a Mon\nContent-Type: " MULTI "\n",
+		" x\nContent-Type: " MULTI "\n",
+		"Subject: x\n \nContent-Type: " MULTI "\n",
+		"MIME-Version: 7\nContent-Type: " MULTI "\n",
+		"Subject: x\rContent-Type: text/html\nContent-Type: " MULTI "\n",
+		"X:\nContent-Type: " MULTI "\n",
+		"Subject: x\r\nContent-Type: " MULTI "\r\n",
+		"Content-Transfer-Encoding: base64\nX: y\nContent-Type: " MULTI "\n",
+		"Subject: x\n",
+	};
+	const size_t	more = 300UL * 1024;	/* above MESSAGE_MAX_COPY */
+
+	(void)state;
+	for (size_t i = 0; i < COUNT(headers); i++) {
+		struct arena		a = {0};
+		struct arena_buf	b = {.arena = &a};
+		struct message		small, large;
+		struct err		e;
+
+		/* what is behind the last boundary is no part */
+		arena_putf(&b, BODY, headers[i]);
+		assert_int_equal(message_read(door, (struct span){b.p, b.n}, &a, &small, &e), 0);
+		b = (struct arena_buf){.arena = &a};
+		arena_putf(&b, BODY, headers[i]);
+		for (size_t n = 0; n < more; n += 4)
+			arena_puts(&b, "\n\n\n\n");
+		assert_int_equal(message_read(door, (struct span){b.p, b.n}, &a, &large, &e), 0);
+		if (strcmp(codes(&small.reasons, &a), codes(&large.reasons, &a)) != 0)
+			fail_msg("%s: reasons \"%s\" and \"%s\"", headers[i], codes(&small.reasons, &a),
+			    codes(&large.reasons, &a));
+		if (strcmp(show(&small.document, &a), show(&large.document, &a)) != 0)
+			fail_msg("%s: got\n%sand\n%s", headers[i], show(&small.document, &a),
+			    show(&large.document, &a));
+		arena_free(&a);
+	}
+}
+
 static int
 open_door(void **state)
 {
@@ -313,6 +366,7 @@ main(void)
 		cmocka_unit_test(header_fields_are_decoded),
 		cmocka_unit_test(what_is_too_much_is_rejected),
 		cmocka_unit_test(no_broken_mail_does_harm),
+		cmocka_unit_test(what_the_header_holds_besides_changes_nothing_of_the_body),
 	};
 
 	return cmocka_run_group_tests(tests, open_door, close_door);
