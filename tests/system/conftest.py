@@ -18,10 +18,10 @@ from servers import samples as sample_mails  # noqa: E402
 from servers import world as worlds  # noqa: E402
 
 BIG = bool(os.environ.get("APPROVALS_BIG"))
-# Files whose tests are rows of tables over the same code: the sanitized build, several times slower, tries each fourth row.
+# Files whose tests are rows of tables over the same code: the sanitized build, several times slower, tries each eighth row.
 TABLES = ("test_hostile_imap", "test_hostile_imap_peers", "test_hostile_imap_folders", "test_hostile_imap_after", "test_after_hostile",
     "test_management")
-ROWS_TRIED = 4
+ROWS_TRIED = 8
 
 
 def pytest_report_header(config):
