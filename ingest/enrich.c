@@ -207,15 +207,23 @@ answered_put(struct pass *p, struct asking *as)
 		p->gather_ms = clock_mono_ms();
 }
 
-/* A claim behind it about the same sales unit waits: the first becomes the approval, whichever answer is faster. */
-static void
-asking_begin(struct pass *p, struct asking *as)
+/*
+ * Asked about, and in hand (1). A claim behind it about the same sales unit waits: the first becomes the approval, whichever
+ * answer is faster.
+ */
+static int
+asking_begin(struct pass *p, struct asking *as, struct err *e)
 {
+	if (api_need(p, e) == -1) {
+		asking_free(as);
+		return -1;
+	}
 	p->en->asked++;
 	as->hand.msn = as->c.msn;
 	hands_put(&p->hands, &as->hand);
 	p->asked_count++;
 	management_ask(p->api, asking_next(as));
+	return 1;
 }
 
 static struct asking *
@@ -242,23 +250,7 @@ claim_take(struct pass *p, struct asking *as, struct err *e)
 		answered_put(p, as);
 		return 1;
 	}
-	if (api_need(p, e) == -1) {
-		asking_free(as);
-		return -1;
-	}
-	asking_begin(p, as);
-	return 1;
-}
-
-static int
-approval_take(struct pass *p, struct asking *as, struct err *e)
-{
-	if (api_need(p, e) == -1) {
-		asking_free(as);
-		return -1;
-	}
-	asking_begin(p, as);
-	return 1;
+	return asking_begin(p, as, e);
 }
 
 /* What is due and not in hand: claims, or approvals. */
@@ -302,7 +294,7 @@ due_take(struct pass *p, bool approvals, struct err *e)
 			asking_free(list[i]);
 			continue;
 		}
-		took = approvals ? approval_take(p, list[i], e) : claim_take(p, list[i], e);
+		took = approvals ? asking_begin(p, list[i], e) : claim_take(p, list[i], e);
 		if (took == -1)
 			rc = -1;
 		else
